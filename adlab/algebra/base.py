@@ -1,0 +1,65 @@
+"""An algebra is a carrier that a graph can be evaluated in.
+
+It knows how to bring in a literal and how to apply a primitive; evaluating a graph is then one loop, the same for numbers,
+symbols, fifty digits, dual numbers, formulas and traced variables. Every named function of the table is also a method
+(``A.cos(x)``, ``A.sum(x, axis=0, keepdims=False)``), which is how derivative rules are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from adlab.ir.constant import Constant
+from adlab.ir.graph import Graph
+from adlab.ir.primitive import Params, Primitive
+from adlab.ir.types import Shape
+from adlab.primitives import TABLE
+
+
+class Algebra:
+    """Base of all carriers: abstract in `constant` and `apply`."""
+
+    def constant(self, constant: Constant) -> Any:
+        """Return the carrier's value of a literal."""
+        raise NotImplementedError
+
+    def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
+        """Return the primitive applied to values of this carrier."""
+        raise NotImplementedError
+
+    def shape(self, value: Any) -> Shape:
+        """Return the shape of a value."""
+        return np.shape(value)
+
+    def run(self, graph: Graph, inputs: Sequence[Any]) -> list[Any]:
+        """Return the value of every node of the graph, given one value per input.
+
+        Floating-point events are silent; their values are IEEE's and the reports point at them.
+        """
+        values: list[Any] = list(inputs)
+        append, apply = values.append, self.apply
+        constants = [self.constant(constant) for constant in graph.constants]
+        start = len(graph.inputs)
+        rows = zip(graph.primitives[start:], graph.operands[start:], graph.params[start:], strict=True)
+        with np.errstate(all="ignore"):
+            for primitive, operands, params in rows:
+                append(apply(primitive, [values[j] if j >= 0 else constants[~j] for j in operands], params))
+        return values
+
+    def outputs(self, graph: Graph, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs among the values that `run` returned."""
+        return [values[j] if j >= 0 else self.constant(graph.constants[~j]) for j in graph.outputs]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in TABLE:
+            raise AttributeError(f"{type(self).__name__} has no function {name!r}: the rule table has no such row.")
+        primitive = TABLE[name]
+
+        def function(*xs: Any, **params: Any) -> Any:
+            return self.apply(primitive, xs, tuple(sorted(params.items())) if params else ())
+
+        self.__dict__[name] = function
+        return function

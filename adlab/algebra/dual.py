@@ -1,0 +1,77 @@
+"""Dual numbers over any other algebra: x + ẋ·ε with ε² = 0.
+
+Evaluating a graph in this carrier *is* forward mode. The tangent None means "does not depend on the seed" and costs nothing.
+Because the carrier underneath is free, dual numbers over NumPy give numbers, over traced variables a graph, over themselves
+second derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adlab.algebra.base import Algebra
+from adlab.algebra.operators import Operators
+from adlab.ir.constant import Constant
+from adlab.ir.primitive import Params, Primitive, Site
+from adlab.ir.types import FLOAT64, Shape, Type
+
+
+class Dual(Operators):
+    """A primal value with its tangent.
+
+    Attributes
+    ----------
+    algebra : DualAlgebra
+        The carrier this number belongs to: two nested differentiations never mix their tangents.
+    primal, tangent
+        Values of the carrier underneath; the tangent may be None.
+    """
+
+    __slots__ = ("algebra", "primal", "tangent")
+
+    def __init__(self, algebra: DualAlgebra, primal: Any, tangent: Any = None) -> None:
+        self.algebra = algebra
+        self.primal = primal
+        self.tangent = tangent
+
+    def _infix(self, primitive: Primitive, *xs: Any) -> Any:
+        return self.algebra.apply(primitive, xs)
+
+    def __repr__(self) -> str:
+        return f"Dual({self.primal!r}, {self.tangent!r})"
+
+
+class DualAlgebra(Algebra):
+    """Evaluate with dual numbers whose parts are values of ``base``."""
+
+    def __init__(self, base: Algebra) -> None:
+        self.base = base
+
+    def constant(self, constant: Constant) -> Any:
+        """Return a dual number without tangent."""
+        return Dual(self, self.base.constant(constant))
+
+    def shape(self, value: Any) -> Shape:
+        """Return the primal's shape."""
+        return self.base.shape(self._lift(value).primal)
+
+    def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
+        """Return the dual number of the result: its primal, and the rule applied to the tangents."""
+        if primitive.composite:
+            graph = dict(params)["graph"]
+            return self.outputs(graph, self.run(graph, [self._lift(x) for x in xs]))[0]
+        duals = [self._lift(x) for x in xs]
+        primals = tuple(dual.primal for dual in duals)
+        y = self.base.apply(primitive, primals, params)
+        if primitive.rule is None or all(dual.tangent is None for dual in duals):
+            return Dual(self, y)
+        shape = self.base.shape
+        types = tuple(Type(shape(primal), FLOAT64) for primal in primals)
+        site = Site(primitive, y, primals, Type(shape(y), FLOAT64), types, dict(params))
+        return Dual(self, y, primitive.rule.jvp(self.base, site, [dual.tangent for dual in duals]))
+
+    def _lift(self, value: Any) -> Dual:
+        if isinstance(value, Dual) and value.algebra is self:
+            return value
+        return Dual(self, value)

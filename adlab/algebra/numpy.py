@@ -1,0 +1,54 @@
+"""Numbers: the carrier of NumPy arrays and scalars.
+
+Outside a function's domain values follow IEEE, as NumPy does, and without its warnings: adlab names the node that went bad in
+its own reports instead. A literal takes the dtype it has in the graph.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.base import Algebra
+from adlab.ir.constant import Constant
+from adlab.ir.graph import Graph
+from adlab.ir.primitive import Params, Primitive
+
+
+@cache
+def implementation(primitive: Primitive) -> Callable[..., Any]:
+    """Return the function that computes a primitive on arrays; SciPy's are imported when first needed."""
+    if not isinstance(primitive.numpy, str):
+        return primitive.numpy
+    module, _, name = primitive.numpy.partition(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+class NumpyAlgebra(Algebra):
+    """Evaluate with NumPy."""
+
+    def constant(self, constant: Constant) -> Any:
+        """Return an array or a NumPy scalar of the literal's dtype."""
+        if isinstance(constant.value, np.ndarray):
+            return constant.value
+        return constant.type.dtype.type(constant.value)
+
+    def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
+        """Return the primitive's NumPy function of the values."""
+        function = primitive.numpy
+        if type(function) is str:
+            if primitive.composite:
+                graph: Graph = dict(params)["graph"]
+                return self.outputs(graph, self.run(graph, xs))[0]
+            function = implementation(primitive)
+        if params:
+            return function(*xs, **dict(params))  # type: ignore[operator]
+        return function(*xs)  # type: ignore[operator]
+
+
+NUMPY = NumpyAlgebra()
+"""The carrier of numbers; it has no state."""

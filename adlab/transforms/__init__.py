@@ -1,0 +1,1 @@
+"""Graph to graph and graph to values: evaluation, forward and reverse sweeps, scopes, JSON."""

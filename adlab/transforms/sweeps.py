@@ -1,0 +1,121 @@
+"""The two sweeps, over any algebra: tangents run forwards, adjoints run backwards.
+
+Over NumPy they give numbers, over traced variables graphs (hence higher orders), over formulas the traces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.base import Algebra
+from adlab.algebra.dual import Dual, DualAlgebra
+from adlab.ir.graph import Graph
+from adlab.ir.primitive import Site
+
+
+def evaluate(graph: Graph, algebra: Algebra, inputs: Sequence[Any]) -> list[Any]:
+    """Return the value of every node."""
+    return algebra.run(graph, inputs)
+
+
+def site_of(graph: Graph, i: int, values: Sequence[Any], constants: Sequence[Any]) -> Site:
+    """Return node ``i`` with its values, as rules look at it."""
+    operands = graph.operands[i]
+    return Site(
+        graph.primitives[i],
+        values[i],
+        tuple([values[j] if j >= 0 else constants[~j] for j in operands]),
+        graph.types[i],
+        tuple([graph.types[j] if j >= 0 else graph.constants[~j].type for j in operands]),
+        dict(graph.params[i]),
+    )
+
+
+def forward_sweep(
+    graph: Graph, algebra: Algebra, values: Sequence[Any], seeds: Sequence[Any]
+) -> list[Any]:
+    """Return the tangent of every node (None where it does not depend on a seed).
+
+    Parameters
+    ----------
+    graph : Graph
+    algebra : Algebra
+        The carrier of ``values`` and ``seeds``.
+    values : sequence
+        The value of every node, as `evaluate` returns them.
+    seeds : sequence
+        One tangent per input, None for those held fixed.
+    """
+    tangents: list[Any] = list(seeds)
+    constants = [algebra.constant(constant) for constant in graph.constants]
+    with np.errstate(all="ignore"):
+        for i in range(len(graph.inputs), len(graph)):
+            given = [tangents[j] if j >= 0 else None for j in graph.operands[i]]
+            rule = graph.primitives[i].rule
+            if rule is None or all(tangent is None for tangent in given):
+                tangents.append(None)
+                continue
+            tangents.append(rule.jvp(algebra, site_of(graph, i, values, constants), given))
+    return tangents
+
+
+def reverse_sweep(
+    graph: Graph,
+    algebra: Algebra,
+    values: Sequence[Any],
+    seeds: Iterable[tuple[int, Any]],
+    wrt: Iterable[int] | None = None,
+) -> list[Any]:
+    """Return the adjoint of every node (None where no seed depends on it).
+
+    Parameters
+    ----------
+    graph : Graph
+    algebra : Algebra
+        The carrier of ``values`` and ``seeds``.
+    values : sequence
+        The value of every node.
+    seeds : iterable of (operand, cotangent)
+        Where the sweep starts; cotangents of one operand add up.
+    wrt : iterable of int, optional
+        Nodes whose adjoints are wanted: what cannot reach them is left out.
+    """
+    adjoints: list[Any] = [None] * len(graph)
+    active = active_nodes(graph, range(len(graph.inputs)) if wrt is None else wrt)
+    constants = [algebra.constant(constant) for constant in graph.constants]
+    for operand, cotangent in seeds:
+        if operand >= 0 and active[operand]:
+            adjoints[operand] = cotangent if adjoints[operand] is None else adjoints[operand] + cotangent
+    with np.errstate(all="ignore"):
+        for i in range(len(graph) - 1, len(graph.inputs) - 1, -1):
+            cotangent, rule = adjoints[i], graph.primitives[i].rule
+            if cotangent is None or rule is None:
+                continue
+            site = site_of(graph, i, values, constants)
+            for position, j in enumerate(graph.operands[i]):
+                if j < 0 or not active[j]:
+                    continue
+                part = rule.vjp(algebra, site, cotangent, position)
+                if part is not None:
+                    adjoints[j] = part if adjoints[j] is None else adjoints[j] + part
+    return adjoints
+
+
+def active_nodes(graph: Graph, wrt: Iterable[int]) -> list[bool]:
+    """Return, for each node, whether it depends on one of ``wrt`` through differentiable operations."""
+    active = [False] * len(graph)
+    for node in wrt:
+        active[node] = True
+    for i in range(len(graph.inputs), len(graph)):
+        if not active[i] and graph.primitives[i].rule is not None:
+            active[i] = any(j >= 0 and active[j] for j in graph.operands[i])
+    return active
+
+
+def dual_run(graph: Graph, algebra: Algebra, inputs: Sequence[Any], seeds: Sequence[Any]) -> list[Dual]:
+    """Return every node as a dual number: value and tangent in one pass."""
+    duals = DualAlgebra(algebra)
+    return duals.run(graph, [Dual(duals, x, seed) for x, seed in zip(inputs, seeds, strict=True)])
