@@ -1,0 +1,479 @@
+"""The evaluation trace and its derivatives, as data: which rows there are, with which formulas and numbers.
+
+A row is a node. Its *formula* is the primitive applied to its operands' names; its *tangent* is Σ partial·tangent over the
+operands; its *adjoint* is the sum, over the nodes that use it, of their adjoint times the local partial. All three are `Term`
+trees, so a renderer prints each with names and again with numbers. The numbers themselves come from the same sweeps that
+differentiate, never from the formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.notation import AS_NUMBER, NOTATION, Symbol, Term, literal, symbol
+from adlab.algebra.numpy import NUMPY
+from adlab.errors import InputError
+from adlab.ir.graph import Graph
+from adlab.ir.numbering import display_numbers, display_order
+from adlab.ir.primitive import Notation, Primitive, Site
+from adlab.primitives import TABLE
+from adlab.primitives.notation import NEGATIVE, POWER, PRODUCT, SUM
+from adlab.primitives.rules import Elementwise, unbroadcast
+from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep
+
+MODES = ("evaluate", "forward", "reverse", "all")
+MAX_COLUMNS = 12
+"""So many tangent columns are shown; a trace says how many it leaves out."""
+
+TIGHT = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
+LOOSE = Notation("{0} · {1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT))
+PLUS = Notation("{0} + {1}", "{0} + {1}", SUM, (SUM, NEGATIVE + 1))
+MINUS = Notation("{0} − {1}", "{0} - {1}", SUM, (SUM, NEGATIVE + 1))
+OPPOSITE = Notation("−{0}", "-{0}", NEGATIVE, (POWER,))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A derived quantity: its formula (None where it is given, as a seed is) and its value."""
+
+    formula: Term | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one use of a node adds to its adjoint."""
+
+    source: Symbol
+    formula: Term
+    value: Any
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The adjoint of a node: seed or sum of contributions, in the order of the nodes that give them."""
+
+    formula: Term | None
+    value: Any
+    contributions: tuple[Contribution, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One node of a trace.
+
+    Attributes
+    ----------
+    node : position in the graph
+    name : how it is numbered for display
+    kind : "input" or "operation"
+    label : for an input its own name, else the primitive's
+    formula, value : what it computes
+    tangents : per column, what forward mode computes
+    adjoint : what reverse mode computes
+    scope : names of the enclosing scopes
+    """
+
+    node: int
+    name: Symbol
+    kind: str
+    label: str
+    formula: Term | None
+    value: Any
+    tangents: Mapping[str, Cell] = field(default_factory=dict)
+    adjoint: Adjoint | None = None
+    scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A trace: what is computed at a point, row by row, with which numbers.
+
+    Attributes
+    ----------
+    mode : "evaluate", "forward", "reverse" or "all"
+    title : the function as it was given
+    inputs : names of the inputs
+    outputs : (name, symbol of its node or None for a constant, value) of each output
+    rows : in the order in which values are computed
+    point : value of each input
+    columns : names of the tangent columns shown
+    left_out : number of tangent columns not shown
+    seeded : name of the output (element) that the adjoints belong to
+    costs : counts of evaluations, passes and operations, by what was computed
+    bad : where the first NaN or infinity arose, in words; empty if none did
+    """
+
+    mode: str
+    title: str
+    inputs: tuple[str, ...]
+    outputs: tuple[tuple[str, Symbol | None, Any], ...]
+    rows: tuple[Row, ...]
+    point: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    left_out: int = 0
+    seeded: str = ""
+    costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    bad: str = ""
+
+    @property
+    def reversed_rows(self) -> tuple[Row, ...]:
+        """Rows in the order in which adjoints are computed."""
+        return tuple(reversed(self.rows))
+
+    @property
+    def tensors(self) -> bool:
+        """Whether some value is an array."""
+        return any(np.ndim(row.value) for row in self.rows)
+
+
+def trace_graph(
+    graph: Graph,
+    inputs: Sequence[Any],
+    *,
+    mode: str = "evaluate",
+    wrt: str | None = None,
+    numbering: str = "level",
+    output: int = 0,
+    title: str = "",
+) -> Trace:
+    """Trace a graph at a point.
+
+    Parameters
+    ----------
+    graph : Graph
+    inputs : sequence
+        One NumPy value per input.
+    mode : str
+        "evaluate", "forward", "reverse" or "all".
+    wrt : str, optional
+        The input (``x1``, or ``x[0]`` for an element) whose tangent column is shown; None shows all.
+    numbering : str
+        "level", "program" or "baydin".
+    output : int
+        Which element of the flattened outputs the adjoints start from.
+    title : str
+        What is traced, for the head of the table.
+
+    Raises
+    ------
+    InputError
+        For an unknown mode, numbering, input or output.
+    """
+    if mode not in MODES:
+        raise InputError(f"The mode {mode!r} is unknown; it is one of {', '.join(MODES)}.")
+    builder = _TraceBuilder(graph, inputs, numbering)
+    columns: tuple[str, ...] = ()
+    left_out, seeded = 0, ""
+    if mode in ("forward", "all"):
+        columns, left_out = builder.forward(wrt)
+    elif wrt is not None:
+        builder.directions(wrt)
+    if mode in ("reverse", "all"):
+        seeded = builder.reverse(output)
+    return Trace(
+        mode,
+        title,
+        graph.inputs,
+        builder.outputs(),
+        builder.rows(),
+        dict(zip(graph.inputs, inputs, strict=True)),
+        columns,
+        left_out,
+        seeded,
+        builder.costs,
+        first_bad(graph, builder.values, builder.terms),
+    )
+
+
+class _TraceBuilder:
+    """Names, numbers and formulas of all nodes, collected pass by pass."""
+
+    def __init__(self, graph: Graph, inputs: Sequence[Any], numbering: str) -> None:
+        self.graph = graph
+        self.order = display_order(graph, numbering)
+        self.numbers = display_numbers(graph, self.order, numbering)
+        self.values = evaluate(graph, NUMPY, inputs)
+        self.terms = [symbol("v", self.numbers[i], value) for i, value in enumerate(self.values)]
+        self.literals = [NOTATION.constant(constant) for constant in graph.constants]
+        self.tangents: list[dict[str, Cell]] = [{} for _ in self.values]
+        self.adjoints: list[Adjoint | None] = [None] * len(self.values)
+        self.active = active_nodes(graph, range(len(graph.inputs)))
+        self.costs: dict[str, dict[str, int]] = {"evaluation": {"evaluations": 1, **self._operations()}}
+
+    # --------------------------------------------------------------------------------------------------- evaluation
+
+    def site(self, i: int) -> Site:
+        """Return node ``i`` as rules see it, in formulas."""
+        graph = self.graph
+        xs = tuple(self.terms[j] if j >= 0 else self.literals[~j] for j in graph.operands[i])
+        types = tuple(graph.type_of(j) for j in graph.operands[i])
+        return Site(graph.primitives[i], self.terms[i], xs, graph.types[i], types, dict(graph.params[i]))
+
+    def formula(self, i: int) -> Term:
+        """Return what node ``i`` computes."""
+        graph = self.graph
+        xs = [self.terms[j] if j >= 0 else self.literals[~j] for j in graph.operands[i]]
+        args = tuple(x if isinstance(x, Term) else literal(x) for x in xs)
+        return Term(graph.primitives[i], args, self.values[i], graph.params[i])
+
+    def outputs(self) -> tuple[tuple[str, Symbol | None, Any], ...]:
+        """Return name, symbol and value of each output."""
+        found = []
+        for name, j in zip(self.graph.output_names, self.graph.outputs, strict=True):
+            head = self.terms[j].head if j >= 0 else None
+            value = self.values[j] if j >= 0 else NUMPY.constant(self.graph.constants[~j])
+            found.append((name, head if isinstance(head, Symbol) else None, value))
+        return tuple(found)
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return the rows in display order."""
+        return tuple(self._row(i) for i in self.order)
+
+    def _row(self, i: int) -> Row:
+        graph, is_input = self.graph, i < len(self.graph.inputs)
+        head = self.terms[i].head
+        assert isinstance(head, Symbol)
+        return Row(
+            i,
+            head,
+            "input" if is_input else "operation",
+            graph.inputs[i] if is_input else graph.primitives[i].name,
+            None if is_input else self.formula(i),
+            self.values[i],
+            self.tangents[i],
+            self.adjoints[i],
+            graph.scope_path(graph.scope_ids[i]),
+        )
+
+    # ------------------------------------------------------------------------------------------------------ forward
+
+    def directions(self, wrt: str | None) -> list[tuple[str, int, tuple[int, ...]]]:
+        """Return (label, input, element) of every tangent column; all of them, or those of ``wrt``."""
+        found = []
+        for k, name in enumerate(self.graph.inputs):
+            shape = self.graph.types[k].shape
+            for element in np.ndindex(*shape):
+                label = name + (f"[{', '.join(map(str, element))}]" if shape else "")
+                if wrt in (None, name, label):
+                    found.append((label, k, element))
+        if not found and wrt is not None:
+            known = ", ".join(self.graph.inputs)
+            raise InputError(f"There is no input {wrt!r} to differentiate by; the inputs are {known}.")
+        return found
+
+    def forward(self, wrt: str | None) -> tuple[tuple[str, ...], int]:
+        """Compute the tangent columns; return their names and how many are left out."""
+        found = self.directions(wrt)
+        shown = found[:MAX_COLUMNS]
+        for label, k, element in shown:
+            self._column(label, k, element)
+        self.costs["forward"] = {"forward passes": len(shown), **self._operations("forward")}
+        return tuple(label for label, _, _ in shown), len(found) - len(shown)
+
+    def _column(self, label: str, k: int, element: tuple[int, ...]) -> None:
+        graph = self.graph
+        seeds: list[Any] = [np.zeros(type.shape, type.dtype)[()] for type in graph.input_types]
+        if element:
+            seeds[k][element] = 1
+        else:
+            seeds[k] = graph.types[k].dtype.type(1)
+        tangents = forward_sweep(graph, NUMPY, self.values, seeds)
+        marked: list[Term | None] = [
+            None if tangent is None else symbol("v", self.numbers[i], tangent, "dot")
+            for i, tangent in enumerate(tangents)
+        ]
+        for i, tangent in enumerate(tangents):
+            value = np.zeros(graph.types[i].shape)[()] if tangent is None else tangent
+            formula = self._tangent_formula(i, marked) if i >= len(graph.inputs) else None
+            self.tangents[i][label] = Cell(formula, value)
+
+    def _tangent_formula(self, i: int, marked: Sequence[Term | None]) -> Term | None:
+        operands = self.graph.operands[i]
+        rule = self.graph.primitives[i].rule
+        given = [marked[j] if j >= 0 else None for j in operands]
+        if rule is None or all(tangent is None for tangent in given):
+            return None
+        site = self.site(i)
+        if site.primitive.composite:
+            return _sum([_product(self._local(i, p), t, TIGHT) for p, t in enumerate(given) if t is not None])
+        if not isinstance(rule, Elementwise):
+            formula = rule.jvp(NOTATION, site, given)
+            return formula if isinstance(formula, Term) or formula is None else literal(formula)
+        parts = []
+        for partial, tangent in zip(rule.partials, given, strict=True):
+            if partial is not None and tangent is not None:
+                parts.append(_forward_part(partial(NOTATION, site.y, *site.xs), tangent))
+        return _sum(parts) if parts else None
+
+    # ------------------------------------------------------------------------------------------------------ reverse
+
+    def reverse(self, output: int) -> str:
+        """Compute the adjoints of one output element; return its name."""
+        operand, element, name = self._seeded(output)
+        graph = self.graph
+        seed = np.zeros(graph.type_of(operand).shape, graph.type_of(operand).dtype)
+        seed[element] = 1
+        adjoints = reverse_sweep(graph, NUMPY, self.values, [(operand, seed[()])])
+        users = graph.users()
+        rank = {node: position for position, node in enumerate(self.order)}
+        marked = [
+            None if adjoint is None else symbol("v", self.numbers[i], adjoint, "bar") for i, adjoint in enumerate(adjoints)
+        ]
+        for i, adjoint in enumerate(adjoints):
+            seen = sorted(dict.fromkeys(users[i]), key=rank.__getitem__)
+            parts = [part for user in seen for part in self._contributions(i, user, marked[user])]
+            formulas = [part.formula for part in parts]
+            if i == operand:
+                formulas.insert(0, _seed_term(name, self.terms[i], seed[()]))
+            value = np.zeros(graph.types[i].shape)[()] if adjoint is None else adjoint
+            self.adjoints[i] = Adjoint(_sum(formulas) if formulas else None, value, tuple(parts))
+        self.costs["reverse"] = {"reverse passes": 1, **self._operations("reverse")}
+        return name
+
+    def _seeded(self, output: int) -> tuple[int, tuple[int, ...], str]:
+        position = output
+        for name, operand in zip(self.graph.output_names, self.graph.outputs, strict=True):
+            shape = self.graph.type_of(operand).shape
+            size = self.graph.type_of(operand).size
+            if 0 <= position < size:
+                element = tuple(int(k) for k in np.unravel_index(position, shape)) if shape else ()
+                label = name + (f"[{', '.join(map(str, element))}]" if shape else "")
+                return operand, element, label
+            position -= size
+        total = sum(type.size for type in self.graph.output_types)
+        raise InputError(f"There is no output {output}: the function has {total}, counted from 0.")
+
+    def _contributions(self, i: int, user: int, cotangent: Term | None) -> list[Contribution]:
+        """Return what ``user`` gives to the adjoint of ``i``: one part per operand position that is ``i``."""
+        rule = self.graph.primitives[user].rule
+        if cotangent is None or rule is None or not self.active[i]:
+            return []
+        site, parts = self.site(user), []
+        head = self.terms[user].head
+        assert isinstance(head, Symbol)
+        for position, j in enumerate(self.graph.operands[user]):
+            if j != i:
+                continue
+            if site.primitive.composite:
+                part: Any = _product(cotangent, self._local(user, position), LOOSE)
+            elif isinstance(rule, Elementwise):
+                part = _reverse_part(rule, site, cotangent, position)
+            else:
+                part = rule.vjp(NOTATION, site, cotangent, position)
+            if part is not None:
+                parts.append(Contribution(head, part, part.value))
+        return parts
+
+    def _local(self, i: int, position: int) -> Term:
+        """Return the local Jacobian of a collapsed scope by one operand, as a name with its value."""
+        site = self.site(i)
+        xs = [NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j] for j in self.graph.operands[i]]
+        inner: Graph = site.params["graph"]
+        values = evaluate(inner, NUMPY, xs)
+        jacobian = _dense_jacobian(inner, values, position)
+        operand = site.xs[position]
+        index = operand.head.index if isinstance(operand, Term) and isinstance(operand.head, Symbol) else str(position)
+        return Term(Symbol(f"∂{site.params['name']}/∂v", index), (), jacobian)
+
+    # -------------------------------------------------------------------------------------------------------- costs
+
+    def _operations(self, kind: str = "") -> dict[str, int]:
+        """Return the counted operations of the program, or of one derivative pass over it."""
+        from adlab.transforms.costs import count_forward, count_reverse
+
+        if not kind:
+            return {"operations": len(self.graph) - len(self.graph.inputs)}
+        counted = count_forward(self.graph) if kind == "forward" else count_reverse(self.graph)
+        return {"operations": counted}
+
+
+# ------------------------------------------------------------------------------------------------------ composing terms
+
+
+def _term(value: Any) -> Term:
+    return value if isinstance(value, Term) else literal(value)
+
+
+def _product(left: Term, right: Term, notation: Notation) -> Term:
+    value = left.value * right.value if np.ndim(left.value) == np.ndim(right.value) == 0 else None
+    return Term(notation, (left, right), value)
+
+
+def _forward_part(partial: Any, tangent: Term) -> Term:
+    """Return partial·tangent: a partial of ±1 is only a sign, a quotient keeps its distance."""
+    if type(partial) is int and partial in (1, -1):
+        return tangent if partial == 1 else Term(OPPOSITE, (tangent,), -tangent.value)
+    partial = _term(partial)
+    quotient = isinstance(partial.head, Primitive) and partial.head is TABLE["divide"]
+    with np.errstate(all="ignore"):
+        return Term(LOOSE if quotient else TIGHT, (partial, tangent), partial.value * tangent.value)
+
+
+def _reverse_part(rule: Elementwise, site: Site, cotangent: Term, position: int) -> Term | None:
+    """Return adjoint · partial, a partial of ±1 shown, summed where the operand had been broadcast."""
+    partial = rule.partials[position]
+    if partial is None:
+        return None
+    local = _term(partial(NOTATION, site.y, *site.xs))
+    with np.errstate(all="ignore"):
+        value = np.broadcast_to(cotangent.value * np.asarray(local.value), site.type.shape)[()]
+    product = Term(LOOSE, (cotangent, Term(AS_NUMBER, (local,), local.value)), value)
+    return unbroadcast(NOTATION, product, site.type.shape, site.types[position].shape)  # type: ignore[no-any-return]
+
+
+def _sum(parts: Sequence[Term]) -> Term:
+    total = parts[0]
+    for part in parts[1:]:
+        with np.errstate(all="ignore"):
+            value = None if total.value is None or part.value is None else total.value + part.value
+        if part.head is OPPOSITE:
+            total = Term(MINUS, (total, part.args[0]), value)
+        else:
+            total = Term(PLUS, (total, part), value)
+    return total
+
+
+def _seed_term(output: str, node: Term, seed: Any) -> Term:
+    head = node.head
+    assert isinstance(head, Symbol)
+    return Term(Symbol(f"∂{output}/∂{head.base}", head.index), (), seed)
+
+
+def _dense_jacobian(graph: Graph, values: Sequence[Any], position: int) -> Any:
+    """Return the local Jacobian by one input, output axes first; a number for scalars."""
+    out, into = graph.output_types[0], graph.types[position]
+    rows = []
+    for element in np.ndindex(*out.shape):
+        seed = np.zeros(out.shape, out.dtype)
+        seed[element] = 1
+        row = reverse_sweep(graph, NUMPY, values, [(graph.outputs[0], seed[()])], wrt=[position])[position]
+        rows.append(np.zeros(into.shape) if row is None else row)
+    return np.reshape(rows, out.shape + into.shape)[()]
+
+
+def first_bad(graph: Graph, values: Sequence[Any], terms: Sequence[Term]) -> str:
+    """Return a sentence that names the first node whose value is NaN or infinite though its operands are finite."""
+    for i in range(len(graph)):
+        if np.all(np.isfinite(values[i])):
+            continue
+        operands = graph.operands[i]
+        if any(j >= 0 and not np.all(np.isfinite(values[j])) for j in operands):
+            continue
+        from adlab.render.numbers import text_number
+
+        name = f"v{terms[i].head.index}"  # type: ignore[union-attr]
+        if i < len(graph.inputs):
+            return f"The input {graph.inputs[i]} is already not finite."
+        shown = ", ".join(
+            f"v{terms[j].head.index} = {text_number(values[j]) if np.ndim(values[j]) == 0 else 'an array'}"  # type: ignore[union-attr]
+            for j in operands
+            if j >= 0
+        )
+        what = "NaN" if np.any(np.isnan(values[i])) else "infinite"
+        return f"{name} = {graph.primitives[i].name} is the first value that is {what}; its operands: {shown or 'literals'}."
+    return ""
