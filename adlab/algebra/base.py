@@ -15,7 +15,7 @@ import numpy as np
 from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Params, Primitive
-from adlab.ir.types import Shape
+from adlab.ir.types import FLOAT64, Shape
 from adlab.primitives import TABLE
 
 
@@ -33,6 +33,10 @@ class Algebra:
     def shape(self, value: Any) -> Shape:
         """Return the shape of a value."""
         return np.shape(value)
+
+    def dtype(self, value: Any) -> np.dtype[Any]:
+        """Return the dtype a value computes in; carriers that know none (symbols, many digits) say float64."""
+        return FLOAT64
 
     def run(self, graph: Graph, inputs: Sequence[Any]) -> list[Any]:
         """Return the value of every node of the graph, given one value per input.
@@ -55,7 +59,8 @@ class Algebra:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in TABLE:
-            raise AttributeError(f"{type(self).__name__} has no function {name!r}: the rule table has no such row.")
+            kind = type(self).__name__
+            raise AttributeError(f"{kind} has no function {name!r}: the rule table has no such row.")
         primitive = TABLE[name]
 
         def function(*xs: Any, **params: Any) -> Any:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from adlab.algebra.base import Algebra
 from adlab.algebra.operators import Operators
 from adlab.ir.constant import Constant
 from adlab.ir.primitive import Params, Primitive, Site
-from adlab.ir.types import FLOAT64, Shape, Type
+from adlab.ir.types import Shape, Type
 
 
 class Dual(Operators):
@@ -56,6 +58,10 @@ class DualAlgebra(Algebra):
         """Return the primal's shape."""
         return self.base.shape(self._lift(value).primal)
 
+    def dtype(self, value: Any) -> np.dtype[Any]:
+        """Return the primal's dtype."""
+        return self.base.dtype(self._lift(value).primal)
+
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Return the dual number of the result: its primal, and the rule applied to the tangents."""
         if primitive.composite:
@@ -66,10 +72,12 @@ class DualAlgebra(Algebra):
         y = self.base.apply(primitive, primals, params)
         if primitive.rule is None or all(dual.tangent is None for dual in duals):
             return Dual(self, y)
-        shape = self.base.shape
-        types = tuple(Type(shape(primal), FLOAT64) for primal in primals)
-        site = Site(primitive, y, primals, Type(shape(y), FLOAT64), types, dict(params))
+        types = tuple(self._type(primal) for primal in primals)
+        site = Site(primitive, y, primals, self._type(y), types, dict(params))
         return Dual(self, y, primitive.rule.jvp(self.base, site, [dual.tangent for dual in duals]))
+
+    def _type(self, primal: Any) -> Type:
+        return Type(self.base.shape(primal), self.base.dtype(primal))
 
     def _lift(self, value: Any) -> Dual:
         if isinstance(value, Dual) and value.algebra is self:

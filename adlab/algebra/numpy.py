@@ -17,6 +17,7 @@ from adlab.algebra.base import Algebra
 from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Params, Primitive
+from adlab.ir.types import FLOAT64
 
 
 @cache
@@ -36,6 +37,10 @@ class NumpyAlgebra(Algebra):
         if isinstance(constant.value, np.ndarray):
             return constant.value
         return constant.type.dtype.type(constant.value)
+
+    def dtype(self, value: Any) -> np.dtype[Any]:
+        """Return the array's or scalar's dtype; Python numbers are float64."""
+        return value.dtype if isinstance(value, (np.ndarray, np.generic)) else FLOAT64
 
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Return the primitive's NumPy function of the values."""

@@ -7,12 +7,15 @@ enters the inner graph as one more input, a capture: that keeps nested different
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from adlab.algebra.arraylike import ArrayMethods
 from adlab.algebra.base import Algebra
 from adlab.algebra.numpy import NUMPY
 from adlab.algebra.operators import POWER, SQUARE, Operators
@@ -28,13 +31,22 @@ _serial = itertools.count()  # a later recorder is an inner one; nothing but thi
 
 INDEX, STACK, CAST = TABLE["index"], TABLE["stack"], TABLE["cast"]
 
+TRUTH_ARITHMETIC = {"multiply": "logical_and", "maximum": "logical_or", "minimum": "logical_and"}
+"""What arithmetic on truth values alone means to NumPy; its ``+``, or, would read as a sum and is refused."""
 
-def trace_error(what: str, instead: str) -> TraceError:
+NOT_FOR_TRUTH = ("add", "subtract", "negative", "power", "matmul", "outer")
+
+
+def trace_error(what: str, instead: str, kind: type[TraceError] = TraceError) -> TraceError:
     """Return the error for something that cannot be traced: where, what, and what to write instead."""
     source = user_source()
     line = source.text()
     shown = f": `{line}`" if line else ""
-    return TraceError(f"{source}{shown}: {what}; {instead}.")
+    return kind(f"{source}{shown}: {what}; {instead}.")
+
+
+class _NoSuchMethod(TraceError, AttributeError):
+    """A method that NumPy arrays have and traced values do not; an AttributeError so that ``hasattr`` is right."""
 
 
 class Recorder(Builder):
@@ -52,6 +64,7 @@ class Recorder(Builder):
         self.serial = next(_serial)
         self.closed = False
         self.captured: dict[tuple[int, int], tuple[Traced, int]] = {}
+        self.numbers: dict[type, dict[Any, int]] = {float: {}, int: {}}  # float64 literals met before: the fast path
         self._examples: dict[int, Any] = {}
         self._values: list[Any] = []
 
@@ -64,30 +77,26 @@ class Recorder(Builder):
     def record(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Traced:
         """Append the application of a primitive to traced values, numbers and arrays."""
         if self.closed:
-            raise trace_error(
-                "a traced value is used after the function that it belongs to has returned",
-                "return it from the function instead of keeping it in a variable outside",
-            )
+            raise _closed_error()
         if primitive is POWER and type(xs[1]) is int and xs[1] == 2:
             primitive, xs = SQUARE, xs[:1]
-        operands = []
-        weak = False
+        operands: tuple[int, ...] = ()
         for x in xs:
-            if type(x) is Traced and x.recorder is self:
-                operands.append(x.index)
-            else:
-                weak = True
-                operands.append(0)
-        if weak:
-            operands = self._operands(xs)
-        return Traced(self, self.apply(primitive, tuple(operands), params))
+            if type(x) is not Traced or x.recorder is not self:
+                operands = self._operands(xs)
+                break
+            operands += (x.index,)
+        if primitive.rule is not None and self.type_of(operands[0]).dtype is BOOL:
+            primitive, operands = self._arithmetic_of_truth(primitive, operands)
+        return Traced(self, self.apply(primitive, operands, params))
 
-    def _operands(self, xs: Sequence[Any]) -> list[int]:
+    def _operands(self, xs: Sequence[Any]) -> tuple[int, ...]:
+        """Return the operands of a node; Python numbers take the dtype of what they meet, as in NumPy."""
         values = [self._value(x) for x in xs]
-        dtypes = [np.dtype(v.dtype) for v in values if isinstance(v, (Traced, np.ndarray, np.generic))]
-        floats = {dtype for dtype in dtypes if dtype != BOOL}
+        dtypes = [v.dtype for v in values if isinstance(v, (Traced, np.ndarray, np.generic))]
+        floats = {graph_dtype(dtype) for dtype in dtypes if dtype != BOOL and not _is_small(dtype)}
         weak = FLOAT32 if floats == {FLOAT32} else FLOAT64
-        return [self.operand(value, weak) for value in values]
+        return tuple([self.operand(value, weak) for value in values])
 
     def _value(self, x: Any) -> Any:
         """Return an operand as something with a place in a graph: traced, array, NumPy scalar or Python number."""
@@ -96,24 +105,41 @@ class Recorder(Builder):
                 raise _complex_error()
             return x
         if isinstance(x, (list, tuple)):
-            return self._nested(x)
+            return self.nested(x)
         if isinstance(x, np.ndarray) and x.dtype != object:
             if x.dtype.kind == "c":
                 raise _complex_error()
-            return x if x.dtype in (FLOAT32, BOOL) else x.astype(graph_dtype(x.dtype), copy=False)
+            graph_dtype(x.dtype)
+            return x
         if isinstance(x, complex):
             raise _complex_error()
         raise trace_error(
-            f"a value of type {type(x).__name__} cannot take part in a graph",
-            "use numbers, NumPy arrays of numbers, or traced values",
+            f"a value of type {type(x).__name__}{' of objects' * isinstance(x, np.ndarray)} cannot take part in a graph",
+            "use numbers, NumPy arrays of numbers, or traced values joined by np.stack([...])",
         )
 
-    def _nested(self, x: Sequence[Any]) -> Any:
+    def nested(self, x: Any) -> Any:
         """Return a list as an array: of numbers as it is, with traced values among them stacked."""
+        if not isinstance(x, (list, tuple)):
+            return np.float64(x) if type(x) in (int, float) else x
         if not any(isinstance(leaf, Traced) for leaf in _leaves(x)):
             return self._value(np.asarray(x))
-        items = [self._nested(item) if isinstance(item, (list, tuple)) else item for item in x]
-        return self.record(STACK, items, (("axis", 0),))
+        return self.record(STACK, [self.nested(item) for item in x], (("axis", 0),))
+
+    def _arithmetic_of_truth(self, primitive: Primitive, operands: tuple[int, ...]) -> tuple[Primitive, tuple[int, ...]]:
+        """Return what to record where all operands are truth values, so that the result is NumPy's or an error."""
+        if any(self.type_of(operand).dtype is not BOOL for operand in operands):
+            return primitive, operands
+        if primitive.name in NOT_FOR_TRUTH:
+            raise trace_error(
+                f"{primitive.name} of truth values alone has no meaning as a number (NumPy takes + for `or`)",
+                "write a | b, a & b or ~a, or make numbers first with np.where(condition, 1.0, 0.0)",
+            )
+        if primitive.name in TRUTH_ARITHMETIC:
+            return TABLE[TRUTH_ARITHMETIC[primitive.name]], operands
+        if primitive.elementwise and primitive.name != "where":
+            return primitive, tuple(self.apply(CAST, (j,), (("dtype", "float64"),)) for j in operands)
+        return primitive, operands
 
     def operand(self, value: Any, weak: np.dtype[Any] = FLOAT64) -> int:
         """Return the operand for a value: its node, a capture, or a literal (Python numbers take dtype ``weak``)."""
@@ -123,17 +149,17 @@ class Recorder(Builder):
             if value.ndim == 0:
                 value = value[()]
             else:
-                return self.literal(value, graph_dtype(value.dtype))
+                return self.literal(value, weak if _is_small(value.dtype) else graph_dtype(value.dtype))
         if isinstance(value, np.generic):
-            return self.literal(value.item(), graph_dtype(value.dtype))
-        return self.literal(value, weak)
+            return self.literal(value.item(), weak if _is_small(value.dtype) else graph_dtype(value.dtype))
+        found = self.literal(value, weak)
+        if weak is FLOAT64 and value and value == value and type(value) in self.numbers:
+            self.numbers[type(value)][value] = found
+        return found
 
     def _capture(self, value: Traced) -> int:
         if value.recorder.serial > self.serial or value.recorder.closed:
-            raise trace_error(
-                "a traced value is used after the function that it belongs to has returned",
-                "return it from the function instead of keeping it in a variable outside",
-            )
+            raise _closed_error()
         if value.index < 0:
             constant = value.recorder.constants[~value.index]
             return self.literal(constant.value, constant.type.dtype)
@@ -171,6 +197,18 @@ class Recorder(Builder):
         return example
 
 
+def _is_small(dtype: np.dtype[Any]) -> bool:
+    """Return whether NumPy lets float32 stay float32 beside this dtype: integers of at most 16 bits, float16."""
+    return dtype.itemsize <= 2 and dtype.kind in "iuf"
+
+
+def _closed_error() -> TraceError:
+    return trace_error(
+        "a traced value is used after the function that it belongs to has returned",
+        "return it from the function instead of keeping it in a variable outside",
+    )
+
+
 def _complex_error() -> TraceError:
     return trace_error(
         "a complex number meets a traced value", "adlab differentiates real functions: split it into real and imaginary part"
@@ -193,7 +231,41 @@ def innermost(values: Sequence[Any]) -> Recorder | None:
     return max(recorders, key=lambda recorder: recorder.serial, default=None)
 
 
-class Traced(Operators):
+def logical(name: str, *xs: Any) -> Any:
+    """Return ``&``, ``|``, ``^`` or ``~`` of truth values; numbers are refused, as NumPy refuses floats."""
+    recorder = innermost(xs)
+    for x in xs:
+        dtype = x.dtype if isinstance(x, Traced) else np.asarray(x).dtype
+        if dtype != BOOL:
+            raise trace_error(
+                "& | ^ ~ take truth values, and an operand is a number", "compare first, as in (x > 0) & (x < 1)"
+            )
+    if recorder is None:
+        return NUMPY.apply(TABLE[name], xs)
+    return recorder.record(TABLE[name], xs)
+
+
+@cache
+def _keywords(handler: Callable[..., Any]) -> frozenset[str] | None:
+    """Return the parameters a handler takes by name; None means any."""
+    parameters = inspect.signature(handler).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return frozenset(parameter.name for parameter in parameters)
+
+
+def _handled(name: str, handler: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """Return the handler's result; an option it does not know must be one that changes nothing."""
+    known = _keywords(handler)
+    if known is not None and not options.keys() <= known:
+        for option in options.keys() - known:
+            if options[option] is not None and options[option] is not np._NoValue:
+                raise trace_error(f"{name} was called with {option}=", "call it without")
+        options = {option: value for option, value in options.items() if option in known}
+    return handler(*args, **options)
+
+
+class Traced(Operators, ArrayMethods):
     """A value in a graph that is being written; behaves as a NumPy array of its shape and dtype does."""
 
     __slots__ = ("index", "recorder")
@@ -203,48 +275,80 @@ class Traced(Operators):
         self.index = index
 
     def _infix(self, primitive: Primitive, *xs: Any) -> Any:
-        if len(xs) == 2:
-            for x in xs:
-                if type(x) is Traced and x.recorder is not self.recorder:
-                    recorder = innermost(xs) or self.recorder
-                    return recorder.record(primitive, xs)
-                if isinstance(x, (list, tuple)):
-                    return (innermost(xs) or self.recorder).record(primitive, xs)
-        return self.recorder.record(primitive, xs)
+        recorder, index = self.recorder, self.index
+        if len(xs) == 2 and index >= 0 and recorder.types[index].dtype is FLOAT64 and not recorder.closed:
+            # The way of nearly all nodes of scalar code: float64 meets a value of its own graph or a number seen before.
+            a, b = xs
+            other = b if a is self else a
+            if type(other) is Traced:
+                j = other.index if other.recorder is recorder else None
+            else:
+                known = recorder.numbers.get(type(other))
+                j = known.get(other) if known is not None else None
+            if j is not None:
+                return Traced(recorder, recorder.apply(primitive, (index, j) if a is self else (j, index)))
+        return (innermost(xs) or recorder).record(primitive, xs)
+
+    def __and__(self, other: Any) -> Any:
+        return logical("logical_and", self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return logical("logical_and", other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return logical("logical_or", self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return logical("logical_or", other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return logical("not_equal", self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return logical("not_equal", other, self)
+
+    def __invert__(self) -> Any:
+        return logical("logical_not", self)
+
+    def _remainder(self, *others: Any) -> Any:
+        raise trace_error(
+            "//, % and divmod have no rule in adlab", "write np.floor(x / n) for // and x - n * np.floor(x / n) for %"
+        )
+
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _remainder
 
     # ------------------------------------------------------------------------------- what NumPy asks for
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         recorder = innermost(inputs) or self.recorder
-        if options.pop("out", None) is not None:
+        called = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        if any(part is not None for part in options.pop("out", None) or ()):
             raise trace_error(
-                f"np.{ufunc.__name__} would write a traced value into an array in place",
+                f"{called} would write a traced value into an array in place",
                 "assign the result to a new name, as in y = y + x instead of y += x",
             )
         handler = recorder.functions.get((ufunc, method))  # type: ignore[call-overload]
         if handler is not None:
-            return handler(*inputs, **options)
+            return _handled(called, handler, inputs, options)
         primitive = NAMES.get(ufunc.__name__)
-        if method != "__call__" or primitive is None:
-            called = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-            raise trace_error(f"{called} has no rule in adlab", "write it with functions listed by `adlab primitives`")
+        if method != "__call__" or primitive is None or primitive.arity != ufunc.nin:
+            raise trace_error(f"{called} has no rule in adlab", _UNKNOWN)
         if options:
-            raise trace_error(
-                f"np.{ufunc.__name__} was called with {', '.join(options)}=", "call it without, and use np.where for a mask"
-            )
+            raise trace_error(f"{called} was called with {', '.join(options)}=", "call it without, and use np.where for a mask")
         return recorder.record(primitive, inputs)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         handler = self.recorder.functions.get(function)
+        name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
         if handler is None:
-            name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-            raise trace_error(f"{name} is not known to adlab", "write it with functions listed by `adlab primitives`")
-        return handler(*args, **kwargs)
+            raise trace_error(f"{name} has no rule in adlab", _UNKNOWN)
+        return _handled(name, handler, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise trace_error(
             "NumPy would turn a traced value into a plain array",
-            "join traced values with np.stack([...]) or np.concatenate([...]) and use NumPy functions on them",
+            "leave out np.array and np.asarray, join values with np.stack([...]) or np.concatenate([...]), and give NumPy's "
+            "functions such an array instead of a list of traced values",
         )
 
     # --------------------------------------------------------------------------------- what arrays offer
@@ -274,11 +378,6 @@ class Traced(Operators):
         """The NumPy dtype."""
         return self.type.dtype
 
-    @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
-        """The array with its axes reversed."""
-        return np.transpose(self)  # type: ignore[call-overload]
-
     def __len__(self) -> int:
         if not self.shape:
             raise trace_error("len() of a traced scalar does not exist", "pass an array, or use np.size")
@@ -286,17 +385,20 @@ class Traced(Operators):
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise trace_error("a traced scalar cannot be iterated over", "pass an array")
+            raise trace_error("a traced scalar cannot be iterated over or unpacked", "pass an array")
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, index: Any) -> Any:
-        for part in index if isinstance(index, tuple) else (index,):
+        shape = self.shape
+        if type(index) is int and len(shape) == 1 and -shape[0] <= index < shape[0]:
+            return self.recorder.record(INDEX, (self,), (("index", (index % shape[0],)),))
+        for part in _leaves(index):
             if isinstance(part, Traced):
-                raise trace_error(
-                    "an index depends on a traced value", "index with integers, or choose with np.where(condition, a, b)"
-                )
+                raise _index_error(part)
         try:
-            normal = normalise_index(index, self.shape)
+            normal = normalise_index(index, shape)
+        except TraceError:
+            raise
         except ValueError as error:
             source = user_source()
             raise type(error)(f"{source}: `{source.text()}`: {error}") from None
@@ -312,119 +414,79 @@ class Traced(Operators):
         if self.shape:
             raise trace_error(
                 f"the truth of a traced array of shape {self.shape} is ambiguous",
-                "write np.where(condition, a, b) to choose element by element",
+                "write np.where(condition, a, b) to choose element by element, or np.any and np.all for one truth value",
             )
         outcome = bool(self.recorder.concrete(self.index))
         self.recorder.guard(self.index, outcome)
         return outcome
 
     def __contains__(self, item: Any) -> bool:
-        raise trace_error("`in` on a traced array depends on its values", "use np.where(condition, a, b)")
+        raise trace_error("`in` on a traced array depends on its values", "write np.any(array == item)")
 
     def __float__(self) -> float:
-        raise self._number_error("float")
+        raise _number_error("a Python float is asked of a traced value (math.sin(x), float(x) and a[0] = x do that)")
 
     def __int__(self) -> int:
-        raise self._number_error("int")
+        raise _number_error("a Python int is asked of a traced value (int(x) does that)")
 
     def __index__(self) -> int:
-        raise self._number_error("an index")
+        raise trace_error(
+            "an integer is asked of a traced value (range(x), a[x] and shapes do that)",
+            "use an integer that is known while tracing, such as len(x) or x.shape[0]",
+        )
 
     def __complex__(self) -> complex:
-        raise self._number_error("complex")
+        raise _complex_error()
 
-    def item(self) -> Any:
+    def item(self, *args: Any) -> Any:
         """Refuse: a traced value has no number yet."""
-        raise self._number_error("a number")
+        raise _number_error("a Python number is asked of a traced value (item() and tolist() do that)")
 
     tolist = item
-
-    def _number_error(self, kind: str) -> TraceError:
-        return trace_error(
-            f"a traced value cannot become {kind} here (math.sin, float() and formatting do that)",
-            "use NumPy's function, as in np.sin(x), and leave out float()",
-        )
 
     def astype(self, dtype: Any, **options: Any) -> Any:
         """Return the value in another dtype, float32 or float64."""
         wanted = np.dtype(dtype)
+        if wanted == self.dtype:
+            return self
         if wanted not in (FLOAT32, FLOAT64):
-            raise trace_error(f"astype({wanted}) has no derivative", "use float64 or float32, or np.floor for whole numbers")
-        return self if wanted == self.dtype else self.recorder.record(CAST, (self,), (("dtype", wanted.name),))
+            instead = "write x != 0" if wanted == BOOL else "use float64 or float32, or np.floor for whole numbers"
+            raise trace_error(f"astype({wanted}) has no derivative", instead)
+        return self.recorder.record(CAST, (self,), (("dtype", wanted.name),))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return np.sum of this array."""
-        return np.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"traced values, like arrays, have no attribute {name!r}")
+        if (self.recorder.functions.get(getattr(np, name, None))) is None:  # type: ignore[arg-type]
+            raise trace_error(f"traced arrays have no {name}", _UNKNOWN, _NoSuchMethod)
+        return lambda *args, **options: getattr(np, name)(self, *args, **options)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return np.mean of this array."""
-        return np.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return np.max of this array."""
-        return np.max(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return np.min of this array."""
-        return np.min(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return np.prod of this array."""
-        return np.prod(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        """Return np.var of this array."""
-        return np.var(self, axis=axis, ddof=ddof, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        """Return np.std of this array."""
-        return np.std(self, axis=axis, ddof=ddof, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def cumsum(self, axis: Any = None) -> Any:
-        """Return np.cumsum of this array."""
-        return np.cumsum(self, axis=axis)  # type: ignore[call-overload]
-
-    def reshape(self, *shape: Any) -> Any:
-        """Return np.reshape of this array; the shape may be given as one tuple or as integers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[call-overload]
-
-    def transpose(self, *axes: Any) -> Any:
-        """Return np.transpose of this array."""
-        given = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, given)  # type: ignore[call-overload]
-
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """Return np.swapaxes of this array."""
-        return np.swapaxes(self, axis1, axis2)  # type: ignore[call-overload]
-
-    def ravel(self) -> Any:
-        """Return all elements in one axis."""
-        return np.reshape(self, -1)  # type: ignore[call-overload]
-
-    flatten = ravel
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Return np.squeeze of this array."""
-        return np.squeeze(self, axis)  # type: ignore[call-overload]
-
-    def dot(self, other: Any) -> Any:
-        """Return np.dot with another array."""
-        return np.dot(self, other)  # type: ignore[call-overload]
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """Return np.clip of this array."""
-        return np.clip(self, min, max)  # type: ignore[call-overload]
-
-    def round(self, decimals: int = 0) -> Any:
-        """Return np.round of this array."""
-        return np.round(self, decimals)  # type: ignore[call-overload]
-
-    def copy(self) -> Any:
-        """Return the same value: traced values never change."""
-        return self
+    def __format__(self, spec: str) -> str:
+        return repr(self)
 
     def __repr__(self) -> str:
         return f"Traced({self.type})"
+
+
+_UNKNOWN = (
+    "build it from arithmetic, NumPy's elementwise functions, np.sum, np.where, indexing and the like, or give it a rule "
+    "with ad.primitive"
+)
+
+
+def _number_error(what: str) -> TraceError:
+    return trace_error(what, "use NumPy's function, as in np.sin(x), leave out float(), and build arrays with np.stack([...])")
+
+
+def _index_error(part: Traced) -> TraceError:
+    if part.dtype == BOOL:
+        return trace_error(
+            "a mask depends on a traced value, so the number of elements it picks would too",
+            "keep the shape with np.where(mask, a, b), as in np.sum(np.where(x > 0, x, 0.0))",
+        )
+    return trace_error(
+        "an index depends on a traced value", "index with integers known while tracing, or choose with np.where(condition, a, b)"
+    )
 
 
 class GraphAlgebra(Algebra):
@@ -445,6 +507,10 @@ class GraphAlgebra(Algebra):
     def shape(self, value: Any) -> Shape:
         """Return the shape of a traced value, array or number."""
         return value.shape if isinstance(value, (Traced, np.ndarray)) else ()
+
+    def dtype(self, value: Any) -> np.dtype[Any]:
+        """Return the dtype of a traced value, array or NumPy scalar; Python numbers are float64."""
+        return value.dtype if isinstance(value, (Traced, np.ndarray, np.generic)) else FLOAT64
 
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Record the application; comparisons of literals and choices by them are decided at once."""

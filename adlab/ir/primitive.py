@@ -77,18 +77,23 @@ class Kink:
         What the rule returns there and why.
     switch : callable, optional
         Function of (A, *xs) that is zero exactly on the kink; its size is the distance to it.
+    cases : tuple of (point, partials)
+        Points on the kink with the partials that the convention gives there, one per operand.
     """
 
     where: str
     convention: str
     switch: Callable[..., Any] | None = None
+    cases: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Where a primitive is defined and smooth, as one open interval per operand, for tests and documentation.
+    """Where a primitive is defined and smooth, as one interval per operand, for tests and documentation.
 
-    ``samples`` are special points worth testing besides: edges, kinks, zeros.
+    An interval between two integers or truth values says that the operand takes only those and that no derivative flows
+    through it. ``samples`` are special points worth testing besides, where the derivative exists: tiny, large, saturated,
+    the other branch. Points without a derivative belong to a `Kink`.
     """
 
     text: str = "all real numbers"
@@ -129,6 +134,10 @@ class Primitive:
         Whether the operation acts on each element by itself, after broadcasting.
     source : str
         Where the formula comes from, if it is not in every textbook.
+    ulps, operand_ulps : float
+        How accurate the value and the partials are in float64: within ``ulps`` units in the last place of the exact result,
+        plus what moving each operand by ``operand_ulps`` of its own units would change (for formulas that round inside a
+        function that amplifies it, as e^(−x²) does).
     """
 
     name: str
@@ -147,6 +156,8 @@ class Primitive:
     elementwise: bool = False
     composite: bool = False
     source: str = ""
+    ulps: float = 4.0
+    operand_ulps: float = 0.0
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

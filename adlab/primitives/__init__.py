@@ -19,5 +19,7 @@ ROWS: tuple[Primitive, ...] = ELEMENTWISE + TENSOR
 TABLE: Mapping[str, Primitive] = MappingProxyType({row.name: row for row in (INPUT, *ROWS)})
 """Every row by its name."""
 
-NAMES: Mapping[str, Primitive] = MappingProxyType({name: row for row in ROWS for name in (row.name, *row.aliases)})
+NAMES: Mapping[str, Primitive] = MappingProxyType(
+    {name: row for row in ROWS for name in (row.name, *row.aliases)}
+)
 """Every row that a user can name, by name and alias."""

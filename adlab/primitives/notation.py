@@ -18,7 +18,7 @@ def infix(symbol: str, latex: str, level: int, *, right: int | None = None) -> N
 
 def function(text: str, latex: str | None = None) -> Notation:
     """Return the notation ``name(a, b, static=value)``."""
-    head = latex if latex is not None else rf"\operatorname{{{text}}}".replace("_", r"\_")
+    head = latex if latex is not None else rf"\operatorname{{{{{text}}}}}".replace("_", r"\_")
     return Notation(f"{text}({{*}}{{params}})", f"{head}\\left({{*}}{{params}}\\right)", ATOM)
 
 

@@ -1,8 +1,8 @@
 """The few kinds of derivative rule, and the one place per mode where they are contracted.
 
 A row states *what* the derivative is: the partials of an elementwise operation, the transpose of a linear one, the weights of
-a reduction. How partials meet tangents (forward: Σ pᵢ·ẋᵢ) and cotangents (reverse: x̄ᵢ += ȳ·pᵢ), and how broadcasting is
-undone, stands here, once. Everything is a function of values of some algebra ``A``: over NumPy it gives numbers, over traced
+a reduction. How partials meet tangents (forward: Σ pᵢ·ẋᵢ) and cotangents (reverse: x̄ᵢ += ȳ·pᵢ), and how broadcasting and the
+promotion of float32 to float64 are undone, stands here, once. Everything is a function of values of some algebra ``A``: over NumPy it gives numbers, over traced
 variables a derivative graph, over SymPy formulas, over mpmath fifty digits.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from adlab.errors import MethodError
 from adlab.ir.constant import Constant
 from adlab.ir.primitive import Site
-from adlab.ir.types import Shape, Type, normalise_axes, reduced_shape
+from adlab.ir.types import BOOL, Shape, Type, common_dtype, normalise_axes, reduced_shape
 
 Partial = Callable[..., Any]
 """A function of ``(A, y, *xs)``: the derivative of the result ``y`` by one operand."""
@@ -55,6 +55,31 @@ def unbroadcast(A: Any, value: Any, shape: Shape, target: Shape) -> Any:
     return value if left == target else A.reshape(value, shape=target)
 
 
+def widened(A: Any, tangent: Any, site: Site) -> Any:
+    """Return the result's tangent in the dtype of the result, which operands of another dtype may have missed."""
+    dtype = site.type.dtype
+    if tangent is None or all(type.dtype in (dtype, BOOL) for type in site.types):
+        return tangent
+    return tangent if A.dtype(tangent) == dtype else A.cast(tangent, dtype=dtype.name)
+
+
+def narrowed(A: Any, cotangent: Any, site: Site, position: int) -> Any:
+    """Return an operand's cotangent in the dtype of the operand, where the result has a wider one."""
+    dtype = site.types[position].dtype
+    if cotangent is None or dtype == site.type.dtype or dtype == BOOL:
+        return cotangent
+    return A.cast(cotangent, dtype=dtype.name)
+
+
+def literal(A: Any, value: float, like: Any) -> Any:
+    """Return a literal that computes in the dtype of ``like``.
+
+    Bare Python numbers adapt to the arrays they meet. Those that meet none, as in ``A.log(2)`` or in a choice between 1 and
+    0, would be float64 and make float64 of a float32 program: rules write them with this function.
+    """
+    return A.constant(Constant(value, Type((), common_dtype([A.dtype(like)]))))
+
+
 @dataclass(frozen=True)
 class Elementwise:
     """An operation on each element by itself: one partial per operand, None where nothing can flow."""
@@ -69,7 +94,7 @@ class Elementwise:
                 total = add(total, scale(tangent, partial(A, site.y, *site.xs)))
         if total is not None and site.type.shape and A.shape(total) != site.type.shape:
             total = A.broadcast_to(total, shape=site.type.shape)
-        return total
+        return widened(A, total, site)
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return ȳ·pᵢ, summed back to the operand's shape."""
@@ -79,7 +104,8 @@ class Elementwise:
         product = scale(cotangent, partial(A, site.y, *site.xs))
         if product is None:
             return None
-        return unbroadcast(A, product, site.type.shape, site.types[position].shape)
+        summed = unbroadcast(A, product, site.type.shape, site.types[position].shape)
+        return narrowed(A, summed, site, position)
 
 
 @dataclass(frozen=True)
@@ -96,11 +122,11 @@ class Linear:
             zeros(A, type.shape, type.dtype) if tangent is None else tangent
             for tangent, type in zip(tangents, site.types, strict=True)
         )
-        return A.apply(site.primitive, filled, tuple(sorted(site.params.items())))
+        return widened(A, A.apply(site.primitive, filled, tuple(sorted(site.params.items()))), site)
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the transpose applied to the cotangent."""
-        return self.transpose(A, cotangent, position, site)
+        return narrowed(A, self.transpose(A, cotangent, position, site), site, position)
 
 
 @dataclass(frozen=True)
@@ -116,11 +142,11 @@ class Bilinear:
             if tangent is not None:
                 xs = (*site.xs[:position], tangent, *site.xs[position + 1 :])
                 total = add(total, A.apply(site.primitive, xs, tuple(sorted(site.params.items()))))
-        return total
+        return widened(A, total, site)
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the transpose applied to the cotangent."""
-        return self.transpose(A, cotangent, position, site)
+        return narrowed(A, self.transpose(A, cotangent, position, site), site, position)
 
 
 @dataclass(frozen=True)
@@ -151,13 +177,15 @@ class Custom:
     def jvp(self, A: Any, site: Site, tangents: Sequence[Any]) -> Any:
         """Return the given forward rule's tangent."""
         if self.forward is None:
-            raise MethodError(f"{site.primitive.name} has no forward rule; use reverse mode or give it a jvp.")
+            name = site.primitive.name
+            raise MethodError(f"{name} has no forward rule; use reverse mode or give it a jvp.")
         return self.forward(A, site, tangents)
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the given reverse rule's contribution."""
         if self.backward is None:
-            raise MethodError(f"{site.primitive.name} has no reverse rule; use forward mode or give it a vjp.")
+            name = site.primitive.name
+            raise MethodError(f"{name} has no reverse rule; use forward mode or give it a vjp.")
         return self.backward(A, site, cotangent, position)
 
 

@@ -17,7 +17,7 @@ from adlab.ir.primitive import Domain, Kink, Notation, Primitive, Site
 from adlab.ir.types import BOOL, FLOAT32, Shape, Type, common_dtype, normalise_axes
 from adlab.primitives import infer
 from adlab.primitives.notation import ATOM, POWER, PRODUCT, function, infix
-from adlab.primitives.rules import Bilinear, Elementwise, Linear, Reduction, expand, unbroadcast
+from adlab.primitives.rules import Bilinear, Elementwise, Linear, Reduction, expand, literal, unbroadcast
 
 ANY = Domain("arrays", ((-3.0, 3.0),))
 
@@ -42,7 +42,8 @@ def _spread_mean(A: Any, cotangent: Any, position: int, site: Site) -> Any:
 
 
 def _shared_hits(A: Any, site: Site) -> Any:
-    hits = A.where(A.equal(site.xs[0], expand(A, site.y, site)), 1, 0)
+    x = site.xs[0]
+    hits = A.where(A.equal(x, expand(A, site.y, site)), literal(A, 1, x), literal(A, 0, x))
     return hits / A.sum(hits, axis=site.params["axis"], keepdims=True)
 
 
@@ -69,10 +70,10 @@ def _exclusive_products(A: Any, x: Any, length: int, rest: Shape) -> Any:
     while length > 1:
         even, odd = _every_second(A, x, length, rest, 0), _every_second(A, x, length, rest, 1)
         if length % 2:
-            odd = A.concatenate(odd, ones(A, (1, *rest)), axis=0)
+            odd = A.concatenate(odd, ones(A, (1, *rest), x), axis=0)
         levels.append((even, odd, length))
         x, length = even * odd, (length + 1) // 2
-    others = ones(A, (length, *rest))
+    others = ones(A, (length, *rest), x)
     for even, odd, full in reversed(levels):
         pairs = A.stack(others * odd, others * even, axis=1)
         half = (full + 1) // 2
@@ -90,13 +91,10 @@ def _permute(A: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return x if axes == tuple(range(len(axes))) else A.transpose(x, axes=axes)
 
 
-def ones(A: Any, shape: Shape) -> Any:
-    """Return an array of ones as a value of the algebra."""
-    return A.constant(Constant(np.ones(shape), Type(shape, common_dtype(()))))
-
-
-def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.mean(x, axis=axis, keepdims=keepdims)
+def ones(A: Any, shape: Shape, like: Any) -> Any:
+    """Return an array of ones in the dtype of ``like`` as a value of the algebra."""
+    dtype = common_dtype([A.dtype(like)])
+    return A.constant(Constant(np.ones(shape, dtype), Type(shape, dtype)))
 
 
 def _reducer(function: Any) -> Any:
@@ -116,7 +114,7 @@ SHARED = (Kink("two elements share the extreme", "they share the derivative equa
 
 REDUCTIONS = (
     row("sum", _reducer(np.sum), infer.reduction, Linear(_spread), notation=function("sum", r"\sum"), summary="sum over axes"),
-    row("mean", _mean, infer.selection, Linear(_spread_mean), summary="mean over axes"),
+    row("mean", _reducer(np.mean), infer.selection, Linear(_spread_mean), summary="mean over axes"),
     row("max", _reducer(np.max), infer.selection, Reduction(_shared_hits), notation=function("max", r"\max"), kinks=SHARED, summary="largest element over axes"),
     row("min", _reducer(np.min), infer.selection, Reduction(_shared_hits), notation=function("min", r"\min"), kinks=SHARED, summary="smallest element over axes"),
     row("prod", _reducer(np.prod), infer.reduction, Reduction(_products_of_others), notation=function("prod", r"\prod"), summary="product over axes; exact where a factor is 0"),

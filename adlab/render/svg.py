@@ -1,9 +1,9 @@
 """A picture as SVG, written by us: ids, classes, words for screen readers, text that stays text.
 
-Everything that carries meaning is an attribute of its own element as well as a class, so the file looks the same where
-style sheets are ignored (office programs, LaTeX converters) and can be restyled where they are not (a web page). Ids begin
-with a prefix, so several pictures can stand on one page. Arrow tips are plain triangles, not markers, because
-markers need ids and some converters drop them.
+Everything that carries meaning is an attribute of its own element as well as a class, so the file looks the
+same where style sheets are ignored (office programs, LaTeX converters) and can be restyled where they are not
+(a web page). Ids begin with a prefix, so several pictures can stand on one page. Arrow tips are plain
+triangles, not markers, because markers need ids and some converters drop them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from adlab.render.layout import Engine, lay_out, look
+from adlab.render.layout import Engine, ground, lay_out, look
 from adlab.render.layout.arrowhead import tip
-from adlab.render.layout.content import Text, content, label_runs
+from adlab.render.layout.content import Text, content, label_runs, within
 from adlab.render.layout.model import Cluster, Layout, Path, Rect
-from adlab.render.layout.text import run_size
+from adlab.render.layout.text import SHIFT, run_size
 from adlab.reports.picture import Arrow, Box, Picture, Runs, plain
 
 __all__ = ["to_svg"]
 
 STYLE = (
-    ".adlab-picture text{font-family:" + ",".join(f"'{f}'" if " " in f else f for f in look.FONTS) + ";white-space:pre}"
+    ".adlab-picture text{font-family:"
+    + ",".join(f"'{f}'" if " " in f else f for f in look.FONTS)
+    + ";white-space:pre}"
     ".adlab-picture .i{font-style:italic}.adlab-picture .b{font-weight:bold}"
 )
-
-SHIFT = {"sub": 0.22, "sup": -0.38}
-"""How far a script stands below its line, as a part of the font size."""
 
 
 def to_svg(picture: Picture, engine: Engine = "auto", *, prefix: str = "picture") -> str:
@@ -107,9 +106,9 @@ def _head(picture: Picture, layout: Layout, prefix: str) -> Iterator[str]:
 
 
 def _place(rect: Rect) -> str:
-    return (
-        f'x="{_number(rect.x)}" y="{_number(rect.y)}" width="{_number(rect.width)}" height="{_number(rect.height)}"'
-    )
+    """Attributes of a rectangle."""
+    names = zip(("x", "y", "width", "height"), (rect.x, rect.y, rect.width, rect.height), strict=True)
+    return " ".join(f'{name}="{_number(value)}"' for name, value in names)
 
 
 def _runs(runs: Runs, size: float) -> str:
@@ -124,7 +123,9 @@ def _runs(runs: Runs, size: float) -> str:
         looks = {"i": ' class="i" font-style="italic"', "b": ' class="b" font-weight="bold"'}.get(style, "")
         grey = f' fill="{look.GREY}"' if style == "grey" else ""
         inner = escape(text, quote=False)
-        parts.append(f"<tspan{move}{scale}{looks}{grey}>{inner}</tspan>" if move or scale or looks or grey else inner)
+        parts.append(
+            f"<tspan{move}{scale}{looks}{grey}>{inner}</tspan>" if move or scale or looks or grey else inner
+        )
     return "".join(parts)
 
 
@@ -150,16 +151,17 @@ def _box(box: Box, rect: Rect, name: str) -> Iterator[str]:
         f'<rect {_place(rect)} rx="{_number(look.RADIUS)}" fill="{style.fill}" stroke="{style.border}" '
         f'stroke-width="{_number(style.weight)}"{dashes}/>'
     )
+    room = within(rect, inside)
     if inside.rule is not None:
-        y = _number(rect.y + inside.rule)
+        y = _number(room.y + inside.rule)
         yield (
             f'<path class="rule" d="M{_number(rect.x)} {y}H{_number(rect.right)}" stroke="{style.border}" '
             'stroke-width="1" fill="none"/>'
         )
     if inside.mark is not None:
-        yield _mark(rect, *inside.mark)
+        yield _mark(room, *inside.mark)
     for text in inside.texts:
-        yield _text(text, rect)
+        yield _text(text, room)
     yield "</g>"
 
 
@@ -168,38 +170,34 @@ def _mark(rect: Rect, left: float, top: float, size: float) -> str:
     x, y, half = rect.x + left, rect.y + top, size / 2
     return (
         f'<path class="mark" d="M{_number(x)} {_number(y)}h{_number(size)}v{_number(size)}h-{_number(size)}z'
-        f'M{_number(x + 2)} {_number(y + half)}h{_number(size - 4)}M{_number(x + half)} {_number(y + 2)}'
+        f"M{_number(x + 2)} {_number(y + half)}h{_number(size - 4)}M{_number(x + half)} {_number(y + 2)}"
         f'v{_number(size - 4)}" stroke="{look.INK}" stroke-width="1.1" fill="none"/>'
     )
 
 
 def _cluster(cluster: Cluster) -> Iterator[str]:
     """The ground of a scope; fills alternate with depth."""
-    fill = look.SCOPE_FILLS[(len(cluster.scope) - 1) % len(look.SCOPE_FILLS)]
+    fill = ground.fill(cluster)
     yield (
         f'<rect class="cluster" data-scope="{escape("/".join(cluster.scope))}" {_place(cluster.rect)} '
         f'rx="{_number(look.SCOPE_RADIUS)}" fill="{fill}" stroke="{look.SCOPE_BORDER}" stroke-width="1"/>'
     )
 
 
-def _halo(y: float, x: float, anchor: str, size: float, colour: str, inner: str, attributes: str) -> str:
-    """A text with a white rim, which keeps it readable over lines: the rim is a copy below, as converters know it."""
-    common = f'x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}" font-size="{_number(size)}"'
-    return (
-        f'<text {common} fill="{colour}" {attributes} paint-order="stroke" stroke="#FFFFFF" '
+def _halo(attributes: str, colour: str, rim: str, inner: str) -> Iterator[str]:
+    """A text over its own rim, which keeps it readable over lines; two texts, as few know paint-order."""
+    yield (
+        f'<text aria-hidden="true" {attributes} fill="{rim}" stroke="{rim}" '
         f'stroke-width="{_number(look.HALO)}" stroke-linejoin="round">{inner}</text>'
     )
+    yield f'<text {attributes} fill="{colour}">{inner}</text>'
 
 
 def _cluster_title(cluster: Cluster) -> Iterator[str]:
     """The name of a scope."""
-    fill = look.SCOPE_FILLS[(len(cluster.scope) - 1) % len(look.SCOPE_FILLS)]
-    title = cluster.title
-    yield (
-        f'<text class="scope-title" x="{_number(title.x)}" y="{_number(title.y + 12)}" font-weight="bold" '
-        f'font-size="{_number(look.SCOPE_SIZE)}" fill="{look.GREY}" paint-order="stroke" stroke="{fill}" '
-        f'stroke-width="{_number(look.HALO)}" stroke-linejoin="round">{escape(cluster.scope[-1], quote=False)}</text>'
-    )
+    place = f'x="{_number(cluster.title.x)}" y="{_number(cluster.title.y + 12)}"'
+    attributes = f'class="scope-title" {place} font-weight="bold" font-size="{_number(look.SCOPE_SIZE)}"'
+    return _halo(attributes, look.GREY, ground.fill(cluster), escape(cluster.scope[-1], quote=False))
 
 
 def _curve(path: Path) -> str:
@@ -234,11 +232,12 @@ def _labels(picture: Picture, layout: Layout) -> Iterator[str]:
     """All words on arrows, over everything else."""
     for arrow, rect in zip(picture.arrows, layout.labels, strict=True):
         if rect is not None:
-            yield _label(arrow, rect)
+            yield from _label(arrow, rect, ground.under(layout, rect))
 
 
-def _label(arrow: Arrow, rect: Rect) -> str:
+def _label(arrow: Arrow, rect: Rect, rim: str) -> Iterator[str]:
     """The words on one arrow."""
-    inner = _runs(label_runs(arrow), look.LABEL_SIZE)
+    place = f'x="{_number(rect.x + rect.width / 2)}" y="{_number(rect.y + 11)}" text-anchor="middle"'
     ends = f'class="arrow-label" data-source="{escape(arrow.source)}" data-target="{escape(arrow.target)}"'
-    return _halo(rect.y + 11, rect.x + rect.width / 2, "middle", look.LABEL_SIZE, look.INK, inner, ends)
+    attributes = f'{ends} {place} font-size="{_number(look.LABEL_SIZE)}"'
+    return _halo(attributes, look.INK, rim, _runs(label_runs(arrow), look.LABEL_SIZE))

@@ -1,7 +1,7 @@
 """Files are written whole or not at all.
 
-The content goes to a temporary file in the folder of the target, which then takes the target's name in one step: a
-reader never sees half a file, and a full disk or a stopped process leaves the old file as it was.
+The content goes to a temporary file in the folder of the target, which then takes the target's name in one
+step: a reader never sees half a file, and a full disk or a stopped process leaves the old file as it was.
 """
 
 from __future__ import annotations
@@ -39,9 +39,13 @@ def save(path: str | os.PathLike[str], content: str | bytes) -> Path:
     target = Path(path)
     folder = target.parent
     if not folder.is_dir():
-        raise InputError(f"The file {str(target)!r} cannot be written because there is no folder {str(folder)!r}; make it.")
+        raise InputError(
+            f"The file {str(target)!r} cannot be written because there is no folder {str(folder)!r}; make it."
+        )
     if target.is_dir():
-        raise InputError(f"The file {str(target)!r} cannot be written because it is a folder; give the name of a file.")
+        raise InputError(
+            f"The file {str(target)!r} cannot be written because it is a folder; give the name of a file."
+        )
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         _replace(target, data)
@@ -70,7 +74,7 @@ def _replace(target: Path, data: bytes) -> None:
 
 
 def _permissions(target: Path) -> int:
-    """Mode of the file that is replaced, or the usual one: a temporary file is private, the result must not be."""
+    """Mode of the file that is replaced, or the usual one; a temporary file is private, ours is not."""
     try:
         return target.stat().st_mode & 0o777
     except FileNotFoundError:

@@ -1,12 +1,12 @@
 """A computational graph made ready for drawing: boxes, arrows and the words on them, and no format.
 
-A picture is pure data. It does not know what a derivative is, nor what SVG is: whoever makes it has already chosen the
-words and rounded the numbers, and whoever writes it chooses shapes, colours and fonts. In between stand only this
-small vocabulary and one check.
+A picture is pure data. It does not know what a derivative is, nor what SVG is: whoever makes it has already
+chosen the words and rounded the numbers, and whoever writes it chooses shapes, colours and fonts. In between
+stand only this small vocabulary and one check.
 
-Text is a tuple of *runs*, each a piece of text with one style, so that "v₃ = v₀ · v₁" has true subscripts in every
-format: ``(("v", "i"), ("3", "sub"), (" = ", ""), ("v", "i"), ("0", "sub"), …)``. The styles are ``""`` (plain),
-``"i"`` (italic, a symbol), ``"b"`` (bold), ``"sub"``, ``"sup"`` and ``"grey"``.
+Text is a tuple of *runs*, each a piece of text with one style, so that "v₃ = v₀ · v₁" has true subscripts in
+every format: ``(("v", "i"), ("3", "sub"), (" = ", ""), ("v", "i"), ("0", "sub"), …)``. The styles are ``""``
+(plain), ``"i"`` (italic, a symbol), ``"b"`` (bold), ``"sub"``, ``"sup"`` and ``"grey"``.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Box:
     title : Runs
         The first line.
     corner : Runs
-        Grey text at the right of the title, such as the shape of a tensor. A box with a corner sets its rows side
-        by side, two in a line.
+        Grey text at the right of the title, such as the shape of a tensor. A box with a corner sets its rows
+        side by side, two in a line.
     rows : tuple of Row
         The lines below the title.
     scope : tuple of str
@@ -160,8 +160,8 @@ def check(picture: Picture) -> None:
     if rest:
         names = ", ".join(rest[:6]) + (", …" if len(rest) > 6 else "")
         raise InputError(
-            f"The arrows of the picture {picture.title!r} go round in a cycle through the boxes {names}; a picture "
-            "flows in one direction, so split a box that is left and entered again into two."
+            f"The arrows of the picture {picture.title!r} go round in a cycle through the boxes {names}; a "
+            "picture flows in one direction, so split a box that is left and entered again into two."
         )
 
 
@@ -170,7 +170,9 @@ def _check_ids(picture: Picture) -> None:
     counts = Counter(box.id for box in picture.boxes)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
-        raise InputError(f"The picture {picture.title!r} has several boxes with the id {twice[0]!r}; ids must differ.")
+        raise InputError(
+            f"The picture {picture.title!r} has several boxes with the id {twice[0]!r}; ids must differ."
+        )
     for arrow in picture.arrows:
         for name in (arrow.source, arrow.target):
             if name not in counts:

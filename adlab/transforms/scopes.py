@@ -57,7 +57,7 @@ def collapse(graph: Graph, depth: int = 1) -> Graph:
     """Return the graph with every scope at nesting ``depth`` (1 is the outermost) as one node per leaving value."""
     if depth < 1:
         raise InputError(f"Scopes collapse at a depth of 1 or more, not {depth}.")
-    groups = _groups(graph, depth)
+    groups = scope_groups(graph, depth)
     builder = Builder()
     new: dict[int, int] = {}
     for i, name in enumerate(graph.inputs):
@@ -117,7 +117,7 @@ def _expanded(graph: Graph, i: int, xs: list[Any], algebra: GraphAlgebra, path: 
     return values[inner.outputs[0]]
 
 
-def _groups(graph: Graph, depth: int) -> list[tuple[str, ...] | None]:
+def scope_groups(graph: Graph, depth: int) -> list[tuple[str, ...] | None]:
     """Return the scope entry that each node collapses into, None for nodes outside every scope of that depth.
 
     A node may not join the entry of its scope that is open if it depends, through nodes outside, on that entry's own

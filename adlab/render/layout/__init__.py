@@ -1,8 +1,8 @@
 """Where everything in a picture stands: one model of positions, several engines that find them.
 
-The engine ``"builtin"`` is our own layered layout and always there. ``"dot"`` asks the program of that name from Graphviz,
-``"pygraphviz"`` the same library inside Python. All give a `Layout`, which the writers turn into SVG, PNG or PDF, so
-an engine chooses positions and nothing else.
+The engine ``"builtin"`` is our own layered layout and always there. ``"dot"`` asks the program of that name
+from Graphviz, ``"pygraphviz"`` the same library inside Python. All give a `Layout`, which the writers turn
+into SVG, PNG or PDF, so an engine chooses positions and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def lay_out(picture: Picture, engine: Engine = "auto") -> Layout:
     ----------
     picture : Picture
     engine : {"auto", "builtin", "dot", "pygraphviz"}
-        ``"auto"`` is the built-in engine.
+        ``"auto"`` is the built-in one: it draws the same picture on every machine and crosses arrows no more
+        often than ``dot`` on the graphs we drew with both.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The tip of an arrow: a filled triangle at the end of the path, and the path shortened to the triangle's base."""
+"""The tip of an arrow: a filled triangle at the end of the path, and the path shortened to its base."""
 
 from __future__ import annotations
 

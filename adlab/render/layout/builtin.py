@@ -1,19 +1,20 @@
 """The built-in layered layout: no other program, the same picture on every machine.
 
-In the manner of K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system structures",
-IEEE Transactions on Systems, Man, and Cybernetics 11 (1981), four steps, one file each: layers (`layers`), order within
-the layers (`order`), positions across the flow (`columns`), positions along it and paths (`route`). Parts that nothing
-connects are laid out one by one and then set beside each other.
+In the manner of K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
+structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981), four steps, one file each: layers
+(`layers`), order within the layers (`order`), positions across the flow (`columns`), positions along it and
+paths (`route`). Parts that nothing connects are laid out one by one and then set beside each other.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from adlab.render.layout import look, route
-from adlab.render.layout.columns import place
+from adlab.render.layout.columns import CORNER, LEAST_PORT, place
 from adlab.render.layout.content import content, label_runs
 from adlab.render.layout.flow import Flow, flow_of
 from adlab.render.layout.layers import Layered, Link, Node, build
@@ -93,11 +94,17 @@ def title_width(scope: tuple[str, ...]) -> int:
 
 
 def _nodes(picture: Picture, flow: Flow) -> list[Node]:
-    """Boxes with their sizes."""
+    """Boxes with their sizes; a box that many arrows meet is large enough to tell them apart."""
+    leaving = Counter(arrow.source for arrow in picture.arrows)
+    arriving = Counter(arrow.target for arrow in picture.arrows)
     nodes = []
     for box in picture.boxes:
         inside = content(box)
-        nodes.append(Node(*flow.sizes(inside.width, inside.height), box.role, box.scope))
+        across, along = flow.sizes(inside.width, inside.height)
+        ports = max(leaving[box.id], arriving[box.id], 1)
+        nodes.append(
+            Node(max(across, even(LEAST_PORT * (ports - 1) + 2 * CORNER)), along, box.role, box.scope)
+        )
     return nodes
 
 
@@ -136,10 +143,15 @@ def _parts(nodes: Sequence[Node], links: Sequence[Link]) -> list[tuple[list[int]
     return sorted(parts.values(), key=lambda part: len(part[0]) == 1)
 
 
-def _part(nodes: Sequence[Node], links: Sequence[Link], boxes: list[int], arrows: list[int], flow: Flow) -> _Part:
+def _part(
+    nodes: Sequence[Node], links: Sequence[Link], boxes: list[int], arrows: list[int], flow: Flow
+) -> _Part:
     """Lay out one connected part."""
     index = {box: number for number, box in enumerate(boxes)}
-    inner = [replace(links[arrow], source=index[links[arrow].source], target=index[links[arrow].target]) for arrow in arrows]
+    inner = [
+        replace(links[arrow], source=index[links[arrow].source], target=index[links[arrow].target])
+        for arrow in arrows
+    ]
     graph = build(tuple(nodes[box] for box in boxes), tuple(inner))
     return _Part(tuple(boxes), tuple(arrows), _layered(graph, flow))
 
@@ -180,7 +192,8 @@ def _moved(layout: Layout, dx: float, dy: float) -> Layout:
         paths=tuple(tuple((x + dx, y + dy) for x, y in path) for path in layout.paths),
         labels=tuple(rect.moved(dx, dy) if rect else None for rect in layout.labels),
         clusters=tuple(
-            Cluster(cluster.scope, cluster.rect.moved(dx, dy), cluster.title.moved(dx, dy)) for cluster in layout.clusters
+            Cluster(cluster.scope, cluster.rect.moved(dx, dy), cluster.title.moved(dx, dy))
+            for cluster in layout.clusters
         ),
     )
 
@@ -200,15 +213,19 @@ def _together(picture: Picture, parts: list[_Part], flow: Flow) -> Layout:
         clusters += layout.clusters
         right, bottom = max(right, x + layout.width), max(bottom, y + layout.height)
     arrows = range(len(picture.arrows))
-    return Layout(
-        right + MARGIN,
-        bottom + MARGIN,
-        tuple(boxes[number] for number in range(len(picture.boxes))),
-        tuple(paths[number] for number in arrows),
-        tuple(labels[number] for number in arrows),
-        tuple(sorted(clusters, key=lambda cluster: len(cluster.scope))),
-        "builtin",
-    ) if parts else Layout(2 * MARGIN, 2 * MARGIN, (), (), (), (), "builtin")
+    return (
+        Layout(
+            right + MARGIN,
+            bottom + MARGIN,
+            tuple(boxes[number] for number in range(len(picture.boxes))),
+            tuple(paths[number] for number in arrows),
+            tuple(labels[number] for number in arrows),
+            tuple(sorted(clusters, key=lambda cluster: len(cluster.scope))),
+            "builtin",
+        )
+        if parts
+        else Layout(2 * MARGIN, 2 * MARGIN, (), (), (), (), "builtin")
+    )
 
 
 def _corners(parts: list[_Part], flow: Flow) -> list[tuple[float, float]]:

@@ -1,16 +1,17 @@
 """Third step of the built-in layout: positions across the flow.
 
-Neighbours on a layer keep a distance, and every scope has a low and a high border around what it holds. Arrows are made
-straight first: going from the most important arrow to the least, its two ends are tied into one *column* unless
-the distances forbid it. What remains is to place a few dozen columns and borders such that the other arrows are
-short, which the network simplex method does exactly.
+Neighbours on a layer keep a distance, and every scope has a low and a high border around what it holds.
+Arrows are made straight first: going from the most important arrow to the least, its two ends are tied into
+one *column* unless the distances forbid it. What remains is to place a few dozen columns and borders such
+that the other arrows are short, which the network simplex method does exactly.
 
-An arrow in a column meets the middle of its boxes; the others of the same side stand beside it in the order of their
-other ends, so arrows never cross at a box.
+An arrow in a column meets the middle of its boxes; the others of the same side stand beside it in the order
+of their other ends, so arrows never cross at a box.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ __all__ = ["Placed", "label_extent", "place"]
 
 PORT = 18
 """Distance between two arrows at a box, if it is large enough."""
+
+LEAST_PORT = 5
+"""The same for a box that many arrows meet."""
 
 CORNER = 8
 """Distance between an arrow and the corner of its box."""
@@ -42,7 +46,8 @@ class Placed:
     borders : tuple of (int, int)
         For each scope.
     leave, arrive : tuple of int
-        For each link, how far from the middle of its source it leaves and from the middle of its target it arrives.
+        For each link, how far from the middle of its source it leaves and from the middle of its target it
+        arrives.
     """
 
     middle: tuple[int, ...]
@@ -96,10 +101,12 @@ def place(graph: Layered, order: list[int], flow: Flow, titles: list[int]) -> Pl
     distances = _distances(graph, order, flow)
     count = len(graph.entities)
     columns = _Columns(count + 2 * len(graph.scopes), distances, order)
-    straight = _straighten(graph, pieces, columns)
+    straight = _straighten(graph, order, pieces, columns)
     leave, arrive = _ports(graph, order, pieces, straight, flow)
     column, number = columns.numbers()
-    edges = [Edge(column[a], column[b], least) for (a, b), least in distances.items() if column[a] != column[b]]
+    edges = [
+        Edge(column[a], column[b], least) for (a, b), least in distances.items() if column[a] != column[b]
+    ]
     edges += _title_room(graph, column, flow, titles)
     for index in range(len(graph.scopes)):
         edges.append(Edge(column[count + 2 * index], column[count + 2 * index + 1], 1, 1))
@@ -142,7 +149,7 @@ def _apart(graph: Layered, one: int, other: int, flow: Flow) -> int:
 
 
 def _distances(graph: Layered, order: list[int], flow: Flow) -> dict[tuple[int, int], int]:
-    """Least distance between neighbours: entities by their number, borders of scope s by count + 2 s and + 1."""
+    """Least distance between neighbours; entities by number, borders of scope s as count + 2 s and + 1."""
     least: dict[tuple[int, int], int] = {}
     for layer, members in enumerate(_layers(graph, order)):
         before: int | None = None
@@ -190,11 +197,11 @@ def _between(
     if other is not None:
         points.append((other, _extent(graph, other, layer, flow)[0], 0))
     turn = (one is not None) + len(closing)  # points from here on belong to the other side
-    for index, (left, right) in enumerate(zip(points[:-1], points[1:], strict=True), start=1):
+    for index, (left, right) in enumerate(itertools.pairwise(points), start=1):
         free = 0
         if index == turn:
-            same_scope = not closing and not opening and one is not None and other is not None
-            free = _apart(graph, one, other, flow) if same_scope and one is not None and other is not None else flow.beside_wire
+            alone = closing or opening or one is None or other is None
+            free = flow.beside_wire if alone else _apart(graph, points[0][0], points[1][0], flow)
         yield left[0], right[0], left[2] + right[1] + free
 
 
@@ -208,21 +215,24 @@ def _title_room(graph: Layered, column: list[int], flow: Flow, titles: list[int]
         for scope, title in enumerate(titles)
     ]
     for link, wire in zip(graph.links, graph.wires, strict=True):
-        upper = wire if wire >= 0 else link.source
-        outside = set(_around(graph, upper))
+        outside = set(_around(graph, wire if wire >= 0 else link.source))
         layer = graph.entities[link.target].first
-        for scope in _around(graph, link.target):
-            if scope not in outside and graph.scopes[scope].first == layer:
-                edges.append(Edge(column[count + 2 * scope], column[link.target], titles[scope] + flow.pad + 6 + PORT // 2))
+        edges += [
+            Edge(column[count + 2 * scope], column[link.target], titles[scope] + flow.pad + 6 + PORT // 2)
+            for scope in _around(graph, link.target)
+            if scope not in outside and graph.scopes[scope].first == layer
+        ]
     return edges
 
 
-def _straighten(graph: Layered, pieces: list[_Piece], columns: _Columns) -> set[tuple[int, int, int]]:
+def _straighten(
+    graph: Layered, order: list[int], pieces: list[_Piece], columns: _Columns
+) -> set[tuple[int, int, int]]:
     """Tie ends of pieces into columns, at most one arrow for each side of a box; returns the tied pieces."""
     taken: set[tuple[int, bool]] = set()
     tied: set[tuple[int, int, int]] = set()
     twins = _twins(pieces)
-    for piece in _by_importance(graph, pieces):
+    for piece in _by_importance(graph, order, pieces):
         ends = [(piece.upper, True), (piece.lower, False)]
         boxes = {end for end in ends if graph.entities[end[0]].box >= 0}
         if boxes & taken or (piece.upper, piece.lower) in twins:
@@ -241,19 +251,38 @@ def _twins(pieces: list[_Piece]) -> set[tuple[int, int]]:
     return {pair for pair, number in seen.items() if number > 1}
 
 
-def _by_importance(graph: Layered, pieces: list[_Piece]) -> list[_Piece]:
-    """First arrows between operations on long ways from an input to a result, last parameters and constants."""
+def _by_importance(graph: Layered, order: list[int], pieces: list[_Piece]) -> list[_Piece]:
+    """First arrows between operations on long ways from input to result, last parameters and constants."""
     before, after = _ways(graph)
+    aside = _aside(order, pieces)
 
-    def key(piece: _Piece) -> tuple[bool, bool, int, int, int]:
+    def key(piece: _Piece) -> tuple[bool, bool, int, int, float, int]:
         link = graph.links[piece.link]
         source, target = graph.nodes[link.source], graph.nodes[link.target]
         minor = source.role in ("parameter", "constant")
         span = graph.entities[link.target].first - graph.entities[link.source].first
         way = before[link.source] + after[link.target]
-        return (minor, source.scope != target.scope and span > 2, -way, span, piece.link)
+        return (minor, source.scope != target.scope and span > 2, -way, span, aside[piece], piece.link)
 
     return sorted(pieces, key=key)
+
+
+def _aside(order: list[int], pieces: list[_Piece]) -> dict[_Piece, float]:
+    """How far each piece is from the middle one of its target and of its source."""
+    aside: dict[_Piece, float] = dict.fromkeys(pieces, 0.0)
+    above: dict[int, list[_Piece]] = defaultdict(list)
+    below: dict[int, list[_Piece]] = defaultdict(list)
+    for piece in pieces:
+        below[piece.upper].append(piece)
+        above[piece.lower].append(piece)
+    for group in below.values():
+        group.sort(key=lambda piece: order[piece.lower])
+    for group in above.values():
+        group.sort(key=lambda piece: order[piece.upper])
+    for group in (*above.values(), *below.values()):
+        for index, piece in enumerate(group):
+            aside[piece] += abs(index - (len(group) - 1) / 2)
+    return aside
 
 
 def _ways(graph: Layered) -> tuple[list[int], list[int]]:
@@ -283,7 +312,9 @@ def _ports(
             sides[piece.lower, False].append((order[piece.upper], port, piece.link, tied))
     for (box, leaving), ends in sides.items():
         goal = leave if leaving else arrive
-        for (_, _, link, _), offset in zip(sorted(ends), _spread(sorted(ends), graph.nodes[box].across), strict=True):
+        for (_, _, link, _), offset in zip(
+            sorted(ends), _spread(sorted(ends), graph.nodes[box].across), strict=True
+        ):
             goal[link] = offset
     return leave, arrive
 
@@ -391,9 +422,10 @@ def _flat(goals: list[tuple[int, int]]) -> tuple[int, int]:
 class _Columns:
     """Entities and borders tied into columns, with the order that the distances impose kept free of cycles.
 
-    Tying a and b is forbidden exactly when there is a way from one to the other. Columns carry topological numbers, as in
-    D. Pearce, P. Kelly, "A dynamic topological sort algorithm for directed acyclic graphs", Journal of Experimental
-    Algorithmics 11 (2006), so that only the columns between the two have to be looked at.
+    Tying a and b is forbidden exactly when there is a way from one to the other. Columns carry topological
+    numbers, as in D. Pearce, P. Kelly, "A dynamic topological sort algorithm for directed acyclic graphs",
+    Journal of Experimental Algorithmics 11 (2006), so that only the columns between the two have to be looked
+    at.
     """
 
     def __init__(self, count: int, distances: dict[tuple[int, int], int], order: list[int]) -> None:
@@ -447,7 +479,7 @@ class _Columns:
         return seen
 
     def _renumber(self, a: int, b: int, behind: set[int], ahead: set[int]) -> None:
-        """Give the numbers of the region first to what comes before b, then to the two, then to what follows a."""
+        """Give the numbers of the region to what comes before b, then to the two, then to what follows a."""
         by_number = self.number.__getitem__
         region = [*sorted(ahead - {b}, key=by_number), a, b, *sorted(behind - {a}, key=by_number)]
         for column, number in zip(region, sorted(self.number[column] for column in region), strict=True):

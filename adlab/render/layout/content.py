@@ -1,8 +1,8 @@
 """What stands inside a box: texts with their places, measured from the box's top left corner.
 
-Both the size of a box and its drawing come from here, so they cannot disagree. Three forms: a scalar node has a centred
-title, a rule, and one line per row with the word left and the number right; a tensor node (it has a corner text) sets
-its rows side by side; a collapsed scope has the mark ⊞ before its title.
+Both the size of a box and its drawing come from here, so they cannot disagree. Three forms: a scalar node has
+a centred title, a rule, and one line per row with the word left and the number right; a tensor node (it has a
+corner text) sets its rows side by side; a collapsed scope has the mark ⊞ before its title.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from adlab.render.layout import look
+from adlab.render.layout.model import Rect
 from adlab.render.layout.text import even, width
 from adlab.reports.picture import Arrow, Box, Row, Runs
 
-__all__ = ["Anchor", "Content", "Text", "content", "label_runs"]
+__all__ = ["Anchor", "Content", "Text", "content", "label_runs", "within"]
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 
@@ -75,6 +76,23 @@ def content(box: Box) -> Content:
     if box.role == "scope" or box.corner:
         return _compact(box)
     return _table(box)
+
+
+def within(rect: Rect, inside: Content) -> Rect:
+    """Place of the content in the middle of a box that may be larger, because many arrows meet it.
+
+    Parameters
+    ----------
+    rect : Rect
+        The box.
+    inside : Content
+
+    Returns
+    -------
+    Rect
+    """
+    left, top = (rect.width - inside.width) / 2, (rect.height - inside.height) / 2
+    return Rect(rect.x + left, rect.y + top, inside.width, inside.height)
 
 
 def label_runs(arrow: Arrow) -> Runs:

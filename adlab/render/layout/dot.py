@@ -1,8 +1,8 @@
 """Positions from Graphviz: the program ``dot``, or the same library inside Python through pygraphviz.
 
-Graphviz gets boxes and labels of our sizes without a word in them, so that it only has to find places; its answer is the JSON
-that ``dot -Tjson`` writes. Graphviz counts in points from the lower left corner, we in pixels from the upper left
-one; one point is taken for one pixel.
+Graphviz gets boxes and labels of our sizes without a word in them, so that it only has to find places; its
+answer is the JSON that ``dot -Tjson`` writes. Graphviz counts in points from the lower left corner, we in
+pixels from the upper left one; one point is taken for one pixel.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ __all__ = ["by_library", "by_program", "lay_out"]
 
 INSTALL = (
     "install Graphviz (apt install graphviz, brew install graphviz, winget install graphviz) or "
-    "pip install 'adlab[graphviz]', or use engine='builtin', which draws SVG, PNG and PDF without it and needs nothing."
+    "pip install 'adlab[graphviz]', or use engine='builtin', which draws SVG, PNG and PDF without it."
 )
 SECONDS = 120
+
+SMALL = 24
+"""Up to so many boxes the inputs are kept on one rank."""
 
 
 def lay_out(picture: Picture, run: Callable[[str], bytes]) -> Layout:
@@ -66,11 +69,17 @@ def by_program(text: str) -> bytes:
     """
     program = shutil.which("dot")
     if program is None:
-        raise RenderError(f"The engine 'dot' is not to be had because there is no program dot on the PATH; {INSTALL}")
+        raise RenderError(
+            f"The engine 'dot' is not to be had because there is no program dot on the PATH; {INSTALL}"
+        )
     try:
-        done = subprocess.run([program, "-Tjson"], input=text.encode(), capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            [program, "-Tjson"], input=text.encode(), capture_output=True, timeout=SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RenderError(f"The program dot did not finish ({error}); use engine='builtin' instead.") from error
+        raise RenderError(
+            f"The program dot did not finish ({error}); use engine='builtin' instead."
+        ) from error
     if done.returncode or not done.stdout:
         reason = done.stderr.decode(errors="replace").strip().split("\n")[0]
         raise RenderError(f"The program dot failed and said {reason!r}; use engine='builtin' instead.")
@@ -93,7 +102,9 @@ def by_library(text: str) -> bytes:
     try:
         import pygraphviz
     except ImportError as error:
-        raise RenderError(f"The engine 'pygraphviz' is not to be had because it is not installed; {INSTALL}") from error
+        raise RenderError(
+            f"The engine 'pygraphviz' is not to be had because it is not installed; {INSTALL}"
+        ) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # remarks of Graphviz about long flat labels
         drawn: bytes = pygraphviz.AGraph(string=text).draw(format="json", prog="dot")
@@ -105,13 +116,13 @@ def _question(picture: Picture) -> str:
     gap = 0.30 if picture.direction == "TB" else 0.26
     lines = [
         "digraph {",
-        f'graph [rankdir={picture.direction} nodesep={gap} ranksep=0.55 newrank=true pad=0 margin=0]',
+        f"graph [rankdir={picture.direction} nodesep={gap} ranksep=0.55 newrank=true pad=0 margin=0]",
         'node [shape=box fixedsize=true label=""]',
         "edge [arrowsize=0.8]",
     ]
     lines += _scoped_boxes(picture)
     inputs = [i for i, box in enumerate(picture.boxes) if box.role == "input" and not box.scope]
-    if len(inputs) > 1 and len(picture.boxes) <= 24:
+    if len(inputs) > 1 and len(picture.boxes) <= SMALL:
         lines.append("{rank=same; " + "; ".join(f"b{i}" for i in inputs) + "}")
     index = {box.id: number for number, box in enumerate(picture.boxes)}
     for number, arrow in enumerate(picture.arrows):
@@ -144,21 +155,21 @@ def _scoped_boxes(picture: Picture) -> Iterator[str]:
     inner: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for path in names:
         inner.setdefault(path[:-1], []).append(path)
-    stack: list[tuple[str, ...] | None] = [()]
+    stack: list[tuple[tuple[str, ...], bool]] = [((), False)]
     while stack:
-        path = stack.pop()
-        if path is None:
+        path, closing = stack.pop()
+        if closing:
             yield "}"
             continue
         if path:
             title = _blank(title_width(path), 16)
             yield f"subgraph {names[path]} {{ graph [label=<{title}> labeljust=l margin=10]"
-            stack.append(None)
+            stack.append((path, True))
         for number, box in enumerate(picture.boxes):
             if box.scope == path:
                 inside = content(box)
                 yield f"b{number} [width={inside.width / 72:.6f} height={inside.height / 72:.6f}]"
-        stack.extend(reversed(inner.get(path, [])))
+        stack += [(child, False) for child in reversed(inner.get(path, []))]
 
 
 def _read(picture: Picture, answer: dict[str, Any], engine: str) -> Layout:
@@ -166,13 +177,16 @@ def _read(picture: Picture, answer: dict[str, Any], engine: str) -> Layout:
     top = _numbers(answer["bb"])[3]
     things = answer.get("objects", [])
     named = {thing["name"]: thing for thing in things}
-    boxes = [_rect(named[f"b{number}"], box_size(picture, number), top) for number in range(len(picture.boxes))]
+    boxes = [
+        _rect(named[f"b{number}"], box_size(picture, number), top) for number in range(len(picture.boxes))
+    ]
     edges = sorted(answer.get("edges", []), key=lambda edge: int(edge["id"]))
     paths = [_path(edge["pos"], top) for edge in edges]
-    labels = [_rect(edge, label_size(picture, i), top, "lp") if "lp" in edge else None for i, edge in enumerate(edges)]
-    found = [
-        _cluster(path, named[f"cluster_{number}"], top) for number, path in enumerate(_scopes(picture))
+    labels = [
+        _rect(edge, label_size(picture, i), top, "lp") if "lp" in edge else None
+        for i, edge in enumerate(edges)
     ]
+    found = [_cluster(path, named[f"cluster_{number}"], top) for number, path in enumerate(_scopes(picture))]
     found.sort(key=lambda cluster: len(cluster.scope))
     return _on_paper(boxes, paths, labels, found, engine)
 

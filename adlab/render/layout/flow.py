@@ -1,8 +1,8 @@
 """Directions and distances of the built-in layout.
 
-The layout thinks in two coordinates that do not know left from right: *along* the flow, from operands to results, and
-*across* it. A picture from top to bottom has across = x and along = y; a picture from left to right has them exchanged.
-Only this file and the last step know which is which.
+The layout thinks in two coordinates that do not know left from right: *along* the flow, from operands to
+results, and *across* it. A picture from top to bottom has across = x and along = y; a picture from left to
+right has them exchanged. Only this file and the last step know which is which.
 """
 
 from __future__ import annotations

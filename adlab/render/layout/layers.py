@@ -1,10 +1,11 @@
 """First step of the built-in layout: which layer everything stands on.
 
-Arrows are as short as possible in sum, and among the ways to reach that every box goes as late as its users allow, so
-that a constant or a parameter stands next to the operation that needs it. The inputs of the picture stand together on the first layer, its results on the last. Arrows that need a label get a layer for it between their
-last two layers of boxes. An arrow that skips layers (or has a label) becomes a *wire* on the layers between: one object
-that later gets one position, which is why long arrows are straight. A scope that has nothing on a layer it spans
-gets an empty *spacer* there, which keeps strangers out.
+Arrows are as short as possible in sum, and among the ways to reach that every box goes as late as its users
+allow, so that a constant or a parameter stands next to the operation that needs it. The inputs of the picture
+stand together on the first layer, its results on the last. Arrows that need a label get a layer for it
+between their last two layers of boxes. An arrow that skips layers (or has a label) becomes a *wire* on the
+layers between: one object that later gets one position, which is why long arrows are straight. A scope that
+has nothing on a layer it spans gets an empty *spacer* there, which keeps strangers out.
 
 Boxes, wires and spacers are the *entities* that the next steps order and place.
 """
@@ -51,7 +52,8 @@ class Link:
 class Entity:
     """Something that takes room on the layers ``first`` to ``last``: a box, a wire or a spacer.
 
-    ``box`` and ``link`` say which one it is (−1: it is none); ``scope`` is the innermost scope around it, −1 for none.
+    ``box`` and ``link`` say which one it is (−1: it is none); ``scope`` is the innermost scope around it, −1
+    for none.
     """
 
     first: int
@@ -119,7 +121,10 @@ def build(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> Layered:
     layer = [layer_of_rank[rank] for rank in ranks]
     scopes = _scopes(nodes, layer)
     index = {scope.path: number for number, scope in enumerate(scopes)}
-    entities = [Entity(at, at, index.get(node.scope, -1), box=i) for i, (node, at) in enumerate(zip(nodes, layer, strict=True))]
+    entities = [
+        Entity(at, at, index.get(node.scope, -1), box=i)
+        for i, (node, at) in enumerate(zip(nodes, layer, strict=True))
+    ]
     wires: list[int] = []
     for number, link in enumerate(links):
         first, last = layer[link.source] + 1, layer[link.target] - 1
@@ -144,7 +149,7 @@ def _ranks(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> list[int]:
 
 
 def _pinned(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> tuple[set[int], set[int]]:
-    """Inputs that stand on the first rank and results that stand on the last, unless that is far from where they belong."""
+    """Inputs for the first rank and results for the last, unless that is far from where they belong."""
     sources: list[list[int]] = [[] for _ in nodes]
     targets: list[list[int]] = [[] for _ in nodes]
     for link in links:

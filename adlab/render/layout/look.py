@@ -1,7 +1,8 @@
 """The house style of graphs: colours, weights and sizes, in one place for all formats.
 
-Every meaning is carried twice, never by colour alone: inputs and outputs have heavier borders, constants dashed ones,
-rows begin with a word, collapsed scopes have a mark. All text reaches a contrast of at least 5.2 on its ground.
+Every meaning is carried twice, never by colour alone: inputs and outputs have heavier borders, constants
+dashed ones, rows begin with a word, collapsed scopes have a mark. All text reaches a contrast of at least 5.2
+on its ground.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from types import MappingProxyType
 
 from adlab.reports.picture import Kind, Role
 
-__all__ = ["BOXES", "EDGE", "FONTS", "GREY", "INK", "ROWS", "SCOPE_BORDER", "SCOPE_FILLS", "BoxLook", "arrow_width"]
+__all__ = [
+    "BOXES",
+    "EDGE",
+    "FONTS",
+    "GREY",
+    "INK",
+    "ROWS",
+    "SCOPE_BORDER",
+    "SCOPE_FILLS",
+    "BoxLook",
+    "arrow_width",
+]
 
 
 @dataclass(frozen=True, slots=True)

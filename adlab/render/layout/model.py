@@ -1,6 +1,7 @@
 """What a layout engine gives back: rectangles and paths in pixels, y growing downwards, nothing else.
 
-The entries of `Layout.boxes`, `Layout.paths` and `Layout.labels` stand in the order of the picture's boxes and arrows.
+The entries of `Layout.boxes`, `Layout.paths` and `Layout.labels` stand in the order of the picture's boxes
+and arrows.
 """
 
 from __future__ import annotations

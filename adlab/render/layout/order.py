@@ -1,12 +1,14 @@
 """Second step of the built-in layout: who stands beside whom, with few crossings.
 
-Each scope holds its entities and inner scopes in one total order, and every layer shows the part of it that it needs.
-So scopes stay together, a wire never changes sides, and no two wires cross more than once, whatever the order is.
+Each scope holds its entities and inner scopes in one total order, and every layer shows the part of it that
+it needs. So scopes stay together, a wire never changes sides, and no two wires cross more than once, whatever
+the order is.
 
-The order starts from a walk from the results back to the operands, which draws expression trees without crossings, and
-from a few rounds of barycentres. Then *sifting* moves one entity (or one whole scope) at a time to the place where
-it crosses least, as in C. Bachmaier, F. Brandenburg, W. Brunner, F. Hübner, "Global k-level crossing reduction", Journal
-of Graph Algorithms and Applications 15 (2011), until nothing gets better or the budget of work is used up.
+The order starts from a walk from the results back to the operands, which draws expression trees without
+crossings, and from a few rounds of barycentres. Then *sifting* moves one entity (or one whole scope) at a
+time to the place where it crosses least, as in C. Bachmaier, F. Brandenburg, W. Brunner, F. Hübner, "Global
+k-level crossing reduction", Journal of Graph Algorithms and Applications 15 (2011), until nothing gets better
+or the budget of work is used up.
 """
 
 from __future__ import annotations
@@ -72,9 +74,9 @@ def crossings(graph: Layered, place: Sequence[float]) -> int:
     for pairs in gaps.values():
         seen: list[float] = []
         for group in _by_upper(pairs):
-            total += sum(len(seen) - bisect_right(seen, lower) for lower in group)
-            for lower in group:
-                insort(seen, lower)
+            total += sum(len(seen) - bisect_right(seen, end) for end in group)
+            for end in group:
+                insort(seen, end)
     return total
 
 
@@ -140,7 +142,9 @@ def _barycentres(graph: Layered, start: _Order) -> _Order:
     place = start.place
     for _ in range(ROUNDS):
         keys = [
-            (place[entity] + sum(place[other] for other in others) / len(others)) / 2 if others else place[entity]
+            (place[entity] + sum(place[other] for other in others) / len(others)) / 2
+            if others
+            else place[entity]
             for entity, others in enumerate(near)
         ]
         order = _Order(graph, keys)
@@ -175,7 +179,9 @@ class _Order:
     def _leaves(self) -> list[list[int]]:
         """Entities below each tree node; inner scopes have higher numbers than outer ones."""
         count = len(self.graph.entities)
-        leaves: list[list[int]] = [[number] for number in range(count)] + [[] for _ in range(count, self.root + 1)]
+        leaves: list[list[int]] = [[number] for number in range(count)] + [
+            [] for _ in range(count, self.root + 1)
+        ]
         for node in [*reversed(range(count, self.root)), self.root]:
             leaves[node] = [leaf for child in self.children[node] for leaf in leaves[child]]
         return leaves
@@ -188,7 +194,7 @@ class _Order:
                 self.above[lower].append(upper)
 
     def _sort(self, keys: Sequence[float]) -> None:
-        """Order the children of each scope by key; a scope has the mean key of what it holds (spacers have none)."""
+        """Order the children of each scope by key; a scope has the mean of what it holds."""
         mean: list[float] = []
         for leaves in self.leaves:
             known = [keys[leaf] for leaf in leaves if keys[leaf] >= 0]
@@ -269,7 +275,7 @@ class _Order:
         return first <= end and start <= last
 
     def _pass(self, node: int, other: int, step: int) -> int:
-        """How many crossings there are more when ``node`` passes ``other``, walking right (+1) or left (−1)."""
+        """How many more crossings there are when ``node`` passes ``other``, going right (+1) or left (−1)."""
         mine, theirs = self.leaves[node], self.leaves[other]
         edge = self.place[theirs[0]] if len(theirs) == 1 else _edge(self.place, theirs, step)
         self._walk_to(mine, edge - step * 0.5)
@@ -284,7 +290,10 @@ class _Order:
                 if top > bottom:
                     continue
                 total += self._pairs(
-                    self.above[a] if one.first == top else [a], self.above[b] if two.first == top else [b], inside, outside
+                    self.above[a] if one.first == top else [a],
+                    self.above[b] if two.first == top else [b],
+                    inside,
+                    outside,
                 )
                 total += self._pairs(
                     self.below[a] if one.last == bottom else [a],
@@ -303,7 +312,9 @@ class _Order:
         for number, leaf in enumerate(ordered):
             self.place[leaf] = centre + 0.4 * number / len(ordered)
 
-    def _pairs(self, ours: list[int], others: list[int], inside: frozenset[int], outside: frozenset[int]) -> int:
+    def _pairs(
+        self, ours: list[int], others: list[int], inside: frozenset[int], outside: frozenset[int]
+    ) -> int:
         """Pairs of ends in order minus pairs in reverse, leaving out those that change sides as well."""
         place = self.place
         total = 0

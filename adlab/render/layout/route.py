@@ -1,12 +1,14 @@
 """Last step of the built-in layout: positions along the flow, and the paths of the arrows.
 
-An arrow runs straight along the flow through the layers and changes its position only in the gaps between them, by an S whose
-two ends are parallel to the flow. All arrows of a gap change over the same stretch, so two of them cross only if
-their order differs at its ends; and as no box reaches into a gap, no arrow runs through a box.
+An arrow runs straight along the flow through the layers and changes its position only in the gaps between
+them, by an S whose two ends are parallel to the flow. All arrows of a gap change over the same stretch, so
+two of them cross only if their order differs at its ends; and as no box reaches into a gap, no arrow runs
+through a box.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,12 +64,16 @@ def lanes(graph: Layered, placed: Placed, flow: Flow, titles: list[int]) -> Lane
     opens, closes = _nesting(graph)
     drift = _drift(graph, placed)
     starts, ends, bends, levels = [], [], [], []
-    here = float(max([opens[s] for s, scope in enumerate(graph.scopes) if scope.first == 0], default=0) * flow.open_pad)
+    here = float(
+        max([opens[s] for s, scope in enumerate(graph.scopes) if scope.first == 0], default=0) * flow.open_pad
+    )
     for layer in range(graph.layers):
         starts.append(here)
         ends.append(here + thick[layer])
         closing = max([closes[s] for s, scope in enumerate(graph.scopes) if scope.last == layer], default=0)
-        opening = max([opens[s] for s, scope in enumerate(graph.scopes) if scope.first == layer + 1], default=0)
+        opening = max(
+            [opens[s] for s, scope in enumerate(graph.scopes) if scope.first == layer + 1], default=0
+        )
         base = flow.label_gap if {layer, layer + 1} & graph.label_layers else flow.gap
         bends.append(ends[-1] + closing * flow.pad)
         levels.append(bends[-1] + min(max(base, round(SLOPE * drift[layer])), 2 * base + 12))
@@ -77,7 +83,7 @@ def lanes(graph: Layered, placed: Placed, flow: Flow, titles: list[int]) -> Lane
 
 
 def _thickness(graph: Layered, flow: Flow, titles: list[int]) -> list[int]:
-    """Size of each layer along the flow; a scope of one layer is as long as its name when that runs along the flow."""
+    """Size of each layer along the flow; a scope of one layer is at least as long as its name."""
     thick = [0] * graph.layers
     for entity in graph.entities:
         if entity.box >= 0:
@@ -181,7 +187,7 @@ def _path(graph: Layered, placed: Placed, lane: Lanes, flow: Flow, link: int) ->
     runs = list(_runs(graph, placed, link))
     across = runs[0][0]
     points: list[tuple[float, float]] = [(across, start)]
-    for (_, _, layer), (goal, _, _) in zip(runs[:-1], runs[1:], strict=True):
+    for (_, _, layer), (goal, _, _) in itertools.pairwise(runs):
         if goal == across:
             continue
         bend, level = lane.bends[layer], lane.levels[layer]

@@ -1,15 +1,16 @@
 """Positions on a line: the network simplex method, small and exact.
 
-Given numbers x to be chosen with x[head] − x[tail] ≥ least for every edge, make the sum of weight · (x[head] − x[tail]) as
-small as possible. This is the dual of a minimum-cost flow; a basis is a spanning tree of tight edges, and one step
-exchanges an edge whose *cut value* is negative. The formulation for drawings is from E. Gansner, E. Koutsofios,
-S. North, K.-P. Vo, "A technique for drawing directed graphs", IEEE Transactions on Software Engineering 19 (1993),
-section 2.3. Everything is integer, so the answer is the same on every machine. Stopping early is allowed: every
-step keeps the constraints.
+Given numbers x to be chosen with x[head] − x[tail] ≥ least for every edge, make the sum of weight · (x[head]
+− x[tail]) as small as possible. This is the dual of a minimum-cost flow; a basis is a spanning tree of tight
+edges, and one step exchanges an edge whose *cut value* is negative. The formulation for drawings is from E.
+Gansner, E. Koutsofios, S. North, K.-P. Vo, "A technique for drawing directed graphs", IEEE Transactions on
+Software Engineering 19 (1993), section 2.3. Everything is integer, so the answer is the same on every
+machine. Stopping early is allowed: every step keeps the constraints.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 
@@ -146,7 +147,7 @@ class _Tree:
         self.children[parent].add(node)
 
     def _sum_up(self) -> None:
-        """For each subtree the weight that leaves it minus the weight that enters: ± the cut value of its edge."""
+        """Weight that leaves minus weight that enters each subtree: ± the cut value of its edge."""
         for edge in self.edges:
             self.sums[edge.tail] += edge.weight
             self.sums[edge.head] -= edge.weight
@@ -222,7 +223,7 @@ class _Tree:
         for child, parent, number in zip(way[:-1], way[1:], numbers, strict=True):
             self.children[parent].discard(child)
             self.parent[parent], self.parent_edge[parent] = child, number
-        for child, parent in zip(way[:-1], way[1:], strict=True):
+        for child, parent in itertools.pairwise(way):
             self.children[child].add(parent)
         self.sums[inner] = total
         for member, below in zip(way[1:], old[:-1], strict=True):

@@ -1,22 +1,27 @@
 """How much room a text takes, by our own table, so that boxes have one size on every machine.
 
-No font is asked. The advances are those of the widest common sans-serif font and unknown characters count as wide
-ones, so that a text may leave a little room free but never sticks out.
+No font is asked. The advances are those of the widest common sans-serif font and unknown characters count as
+wide ones, so that a text may leave a little room free but never sticks out.
 """
 
 from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from adlab.render.layout.advances import BOLD, REGULAR
 from adlab.reports.picture import Runs
 
-__all__ = ["SCRIPT", "even", "run_size", "width"]
+__all__ = ["SCRIPT", "SHIFT", "even", "run_size", "width"]
 
 SCRIPT = 0.74
 """Size of a subscript or superscript, as a part of the size of its line."""
+
+SHIFT: Mapping[str, float] = MappingProxyType({"sub": 0.22, "sup": -0.38})
+"""How far a script stands below its line, as a part of the size of the line."""
 
 
 def width(runs: Runs, size: float) -> float:

@@ -47,10 +47,22 @@ def scalar(direction: Direction = "LR", rows: int = 3, labels: bool = True) -> P
     """y = ln(x1) + x1·x2 − sin(x2) at (2, 5)."""
     boxes = []
     for name, role, words, value, tangent, adjoint in SCALAR:
-        lines = (Row("value", "value", value), Row("tangent", "tangent", tangent), Row("adjoint", "adjoint", adjoint))
-        boxes.append(Box(name, role, runs(f"{name} = {words}"), rows=lines[:rows], label=f"{name} is {words}, {value}"))
+        lines = (
+            Row("value", "value", value),
+            Row("tangent", "tangent", tangent),
+            Row("adjoint", "adjoint", adjoint),
+        )
+        boxes.append(
+            Box(name, role, runs(f"{name} = {words}"), rows=lines[:rows], label=f"{name} is {words}, {value}")
+        )
     arrows = tuple(Arrow(a, b, runs(text) if labels else (), port=port) for a, b, port, text in SCALAR_ARROWS)
-    return Picture("y = ln(x1) + x1·x2 − sin(x2)", tuple(boxes), arrows, direction, "Seven nodes from two inputs to one output.")
+    return Picture(
+        "y = ln(x1) + x1·x2 − sin(x2)",
+        tuple(boxes),
+        arrows,
+        direction,
+        "Seven nodes from two inputs to one output.",
+    )
 
 
 NETWORK = """
@@ -156,10 +168,14 @@ def square(direction: Direction = "LR", labels: bool = True) -> Picture:
         Box("v1", "output", runs("v1 = v0 · v0"), rows=(Row("value", "value", "9"),)),
     )
     label = runs("v0 = 3") if labels else ()
-    return Picture("x · x", boxes, (Arrow("v0", "v1", label, port=0), Arrow("v0", "v1", label, port=1)), direction)
+    return Picture(
+        "x · x", boxes, (Arrow("v0", "v1", label, port=0), Arrow("v0", "v1", label, port=1)), direction
+    )
 
 
-def random_picture(seed: int, count: int, direction: Direction, scopes: int = 0, labels: bool = False) -> Picture:
+def random_picture(
+    seed: int, count: int, direction: Direction, scopes: int = 0, labels: bool = False
+) -> Picture:
     """A graph of `count` boxes with one or two operands each, mostly recent ones, seeded."""
     import random
 
@@ -168,14 +184,20 @@ def random_picture(seed: int, count: int, direction: Direction, scopes: int = 0,
     arrows: list[Arrow] = []
     inputs = max(1, count // 8)
     for number in range(count):
-        role: Role = "input" if number < inputs else source.choice(["operation"] * 6 + ["parameter", "constant"])
+        role: Role = (
+            "input" if number < inputs else source.choice(["operation"] * 6 + ["parameter", "constant"])
+        )
         used: list[int] = []
         if role == "operation":
-            used = [max(0, number - 1 - int(source.expovariate(0.35))) for _ in range(source.choice([1, 2, 2]))]
+            used = [
+                max(0, number - 1 - int(source.expovariate(0.35))) for _ in range(source.choice([1, 2, 2]))
+            ]
         scope: tuple[str, ...] = ()
         if scopes and role != "input":
             block = number * scopes // count
-            scope = (f"block{block // 2}", f"part{block}") if source.random() < 0.6 else (f"block{block // 2}",)
+            scope = (
+                (f"block{block // 2}", f"part{block}") if source.random() < 0.6 else (f"block{block // 2}",)
+            )
         rows = (Row("value", "value", f"{source.random():.4g}"),) if source.random() < 0.7 else ()
         boxes.append(Box(f"n{number}", role, (("v", "i"), (str(number), "sub")), rows=rows, scope=scope))
         for port, operand in enumerate(used):

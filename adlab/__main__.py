@@ -1,0 +1,5 @@
+"""``python -m adlab`` is the command ``adlab``."""
+
+from adlab.cli.main import main
+
+main()

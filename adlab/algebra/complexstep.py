@@ -1,0 +1,195 @@
+"""Numbers with a tiny imaginary part: the carrier of the complex step.
+
+For an analytic f, f(x + i·h) = f(x) + i·h·f′(x) + O(h²), so the imaginary part over h is the derivative, with no difference
+taken and so nothing cancelled: h may be 1e-30. That needs every operation continued analytically from the real line.
+NumPy's own complex functions do so for most; where they do not (``abs``, comparisons, ``arctan2``, …) the continuation is
+given here. Branches and domains are those of the real parts, and the real part is always what the real function gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.base import Algebra
+from adlab.algebra.numpy import NUMPY, implementation
+from adlab.errors import MethodError
+from adlab.ir.constant import Constant
+from adlab.ir.primitive import Params, Primitive
+from adlab.ir.types import normalise_axes
+
+Continuation = Callable[..., Any]
+
+
+def _real(z: Any) -> Any:
+    return np.real(z)
+
+
+def _log(z: Any) -> Any:
+    return np.log(np.asarray(z, complex))
+
+
+def _power(z: Any, p: Any) -> Any:
+    """Continue xᵖ: by logarithms for x > 0, (−1)ᵖ(−x)ᵖ for x < 0 and whole p, by products at 0."""
+    negative, zero = _real(z) < 0, _real(z) == 0
+    positive = np.exp(p * _log(np.where(zero, 1, np.where(negative, -z, z))))
+    odd = np.mod(_real(p), 2) == 1
+    at_zero = np.where(_real(p) == 1, z, np.where(_real(p) == 0, 1, np.power(np.zeros_like(_real(z)), _real(p))))
+    return np.where(zero, at_zero, np.where(negative & odd, -positive, positive))
+
+
+def _cbrt(z: Any) -> Any:
+    root = np.cbrt(_real(z))
+    return root + 1j * np.imag(z) / (3 * root**2)
+
+
+def _hypot(a: Any, b: Any) -> Any:
+    size = np.hypot(_real(a), _real(b))
+    safe = np.where(size == 0, 1, size)
+    return np.where(size == 0, 0, safe * np.sqrt((a / safe) ** 2 + (b / safe) ** 2))
+
+
+def _arctan2(a: Any, b: Any) -> Any:
+    """Continue the angle: arctan(a/b), or −arctan(b/a) where that ratio is the smaller; they differ by a constant."""
+    steep = np.abs(_real(a)) > np.abs(_real(b))
+    top, bottom = np.where(steep, -b, a), np.where(steep, a, b)
+    return np.arctan(top / bottom)
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    larger = np.maximum(_real(a), _real(b))
+    return larger + _log(np.exp(a - larger) + np.exp(b - larger))
+
+
+def _sigmoid(z: Any) -> Any:
+    left = _real(z) < 0
+    shrunk = np.exp(np.where(left, z, -z))
+    return np.where(left, shrunk, 1) / (1 + shrunk)
+
+
+def _tanh(z: Any) -> Any:
+    far = np.abs(_real(z)) > 20
+    shrunk = np.exp(-2 * np.where(_real(z) < 0, -z, z))
+    tail = 1 - 2 * shrunk
+    return np.where(far, np.where(_real(z) < 0, -tail, tail), np.tanh(np.where(far, 0, z)))
+
+
+def _gammaln(z: Any) -> Any:
+    """Continue ln|Γ|; left of 0 by the reflection ln|Γ(x)| = ln(π/|sin πx|) − ln|Γ(1 − x)|."""
+    from scipy.special import loggamma
+
+    left = _real(z) < 0
+    sine = np.sin(np.pi * np.where(left, z, 0.5))
+    reflected = np.log(np.pi) - _log(np.where(_real(sine) < 0, -sine, sine)) - loggamma(np.where(left, 1 - z, 1))
+    return np.where(left, reflected, loggamma(np.where(left, 1, z)))
+
+
+def _scipy(name: str) -> Continuation:
+    def continued(z: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(np.asarray(z, complex))
+
+    return continued
+
+
+def _choose(better: Callable[..., Any]) -> Continuation:
+    def chosen(a: Any, b: Any) -> Any:
+        tied = _real(a) == _real(b)
+        return np.where(tied, (a + b) / 2, np.where(better(_real(a), _real(b)), a, b))
+
+    return chosen
+
+
+def _clip(z: Any, low: Any, high: Any) -> Any:
+    return np.where(_real(z) < _real(low), low, np.where(_real(z) > _real(high), high, z))
+
+
+def _ramp(left: Continuation) -> Continuation:
+    return lambda z, *rest: np.where(_real(z) >= 0, z, left(z, *rest))
+
+
+def _step(function: Callable[[Any], Any]) -> Continuation:
+    return lambda z: function(_real(z)) + 0j
+
+
+CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
+    "power": _power, "cbrt": _cbrt, "hypot": _hypot, "arctan2": _arctan2,
+    "absolute": lambda z: np.where(_real(z) == 0, 0, np.sign(_real(z)) * z), "sign": _step(np.sign),
+    "floor": _step(np.floor), "ceil": _step(np.ceil), "round": _step(np.rint),
+    "log": _log, "log1p": np.log1p, "log2": lambda z: _log(z) / np.log(2), "log10": lambda z: _log(z) / np.log(10),
+    "exp2": lambda z: np.exp(z * np.log(2)), "logaddexp": _logaddexp, "softplus": lambda z: _logaddexp(z, 0 * z),
+    "sigmoid": _sigmoid, "tanh": _tanh, "relu": _ramp(lambda z: 0 * _real(z)), "leaky_relu": _ramp(lambda z, a: a * z),
+    "elu": _ramp(lambda z, a: a * np.expm1(np.where(_real(z) < 0, z, 0))),
+    "maximum": _choose(np.greater), "minimum": _choose(np.less), "clip": _clip,
+    "erf": _scipy("erf"), "gammaln": _gammaln, "digamma": _scipy("digamma"),
+    "stop_gradient": lambda z: _real(z) + 0j, "cast": lambda z, dtype: z,
+})  # fmt: skip
+"""The continuation of each row that NumPy's own function does not continue."""
+
+PLAIN = frozenset((
+    "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "exp", "expm1", "sin", "cos", "tan",
+    "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh",
+    "sum", "mean", "prod", "cumsum", "reshape", "transpose", "broadcast_to", "index", "index_add", "concatenate", "stack",
+    "matmul", "outer",
+))  # fmt: skip
+"""Rows whose NumPy function takes complex numbers as it is."""
+
+
+class ComplexStepAlgebra(Algebra):
+    """Evaluate with complex numbers whose imaginary parts are first-order perturbations."""
+
+    def constant(self, constant: Constant) -> Any:
+        """Return the literal; it has no imaginary part."""
+        return NUMPY.constant(constant)
+
+    def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
+        """Return the primitive continued to complex operands."""
+        if primitive.composite:
+            graph = dict(params)["graph"]
+            return self.outputs(graph, self.run(graph, xs))[0]
+        if not any(np.iscomplexobj(x) for x in xs):
+            return NUMPY.apply(primitive, xs, params)
+        if primitive.name == "where":
+            return np.where(_real(xs[0]), xs[1], xs[2])
+        reals = [_real(x) for x in xs]
+        if primitive.rule is None:
+            return NUMPY.apply(primitive, reals, params)
+        if primitive.name in ("max", "min"):
+            return _extreme(primitive, xs[0], dict(params))
+        continued = self._continuation(primitive)(*xs, **dict(params))
+        return _with_real_part(NUMPY.apply(primitive, reals, params), continued, exact=not primitive.elementwise)
+
+    def _continuation(self, primitive: Primitive) -> Continuation:
+        if primitive.name in CONTINUATIONS:
+            return CONTINUATIONS[primitive.name]
+        if primitive.name in PLAIN:
+            return implementation(primitive)
+        raise MethodError(
+            f"{primitive.name} has no continuation to complex numbers, so the complex step cannot pass through it; "
+            "use scheme='central' or scheme='richardson'."
+        )
+
+
+def _with_real_part(real: Any, continued: Any, exact: bool) -> Any:
+    """Return the continuation over the real function's value; where that is NaN, outside the domain, all is NaN."""
+    if exact:
+        return continued
+    imaginary = np.where(np.isnan(real), np.nan, np.imag(continued))
+    result = np.empty(np.shape(imaginary), complex)
+    result.real, result.imag = real, imaginary
+    return result[()]
+
+
+def _extreme(primitive: Primitive, z: Any, params: dict[str, Any]) -> Any:
+    """Return the largest or smallest element by real part; those that share it share the perturbation."""
+    reals = _real(z)
+    best = NUMPY.apply(primitive, (reals,), tuple(sorted({**params, "keepdims": True}.items())))
+    hits = reals == best
+    axes = normalise_axes(params["axis"], np.ndim(z))
+    keepdims = params["keepdims"]
+    shared = np.sum(np.where(hits, np.imag(z), 0), axis=axes, keepdims=keepdims) / np.sum(hits, axis=axes, keepdims=keepdims)
+    return NUMPY.apply(primitive, (reals,), tuple(sorted(params.items()))) + 1j * shared

@@ -1,0 +1,265 @@
+"""The command line: parse, call the public verbs, render, print. No logic of its own.
+
+Every command takes a target, an expression or ``FILE.py:FUNCTION``, and values ``x1=2``. Exit status: 0 done, 1 a check failed,
+2 bad usage or bad input, with one sentence on standard error and nothing half written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from adlab.errors import AdlabError, GradientError, InputError
+
+FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
+NUMBERINGS = ("level", "program", "baydin")
+METHODS = ("reverse", "forward", "symbolic", "numerical")
+ENGINES = ("auto", "builtin", "dot", "pygraphviz")
+
+TARGET_HELP = """
+EXPR is an expression such as "ln(x1) + x1*x2 - sin(x2)", or FILE.py:FUNCTION with NumPy code.
+Values are numbers (x1=2), lists (x=[1,2,3]) or files (x=@point.npy, x=@point.csv).
+"""
+
+Command = Callable[..., None]
+
+
+def target_command(name: str) -> Callable[[Command], click.Command]:
+    """Return a decorator for a command that takes EXPR and VALUES."""
+
+    def decorate(function: Command) -> click.Command:
+        function.__doc__ = f"{function.__doc__}\n\b{TARGET_HELP}"
+        command = click.command(name, context_settings={"ignore_unknown_options": False})(function)
+        command.params = [
+            click.Argument(["target"], metavar="EXPR"),
+            click.Argument(["values"], nargs=-1, metavar="[NAME=VALUE]..."),
+            *command.params,
+        ]
+        return command
+
+    return decorate
+
+
+def output_option(function: Command) -> Command:
+    """Add -o FILE."""
+    return click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to FILE instead of the terminal.")(function)
+
+
+def numbering_option(function: Command) -> Command:
+    """Add --numbering."""
+    return click.option(
+        "--numbering",
+        type=click.Choice(NUMBERINGS),
+        default="level",
+        show_default=True,
+        help="level: inputs first, then by generation; program: order of execution; baydin: inputs v₋₁, v₀.",
+    )(function)
+
+
+def digits_option(function: Command) -> Command:
+    """Add --digits."""
+    return click.option("--digits", type=click.IntRange(0, 17), default=3, show_default=True, help="Decimals shown.")(function)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="adlab", message="adlab %(version)s")
+def cli() -> None:
+    """Compare the ways to differentiate.
+
+    One computational graph feeds four differentiators: numerical, symbolic, forward mode and reverse mode. See how each
+    computes, step by step, and how right it is.
+
+    \b
+    adlab trace   "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5 --mode all
+    adlab draw    "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5 -o graph.svg
+    adlab compare "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5
+    """
+
+
+def function_at(target: str, values: Sequence[str]) -> tuple[Any, list[Any]]:
+    """Return the function that a target names and its arguments in order."""
+    from adlab.cli.target import load_target
+    from adlab.cli.values import bind_values, parse_values
+
+    function = load_target(target)
+    return function, bind_values(function, parse_values(values))
+
+
+def emit(content: str, output: str | None) -> None:
+    """Print, or write a file atomically."""
+    if output is None:
+        click.echo(content.rstrip("\n"))
+        return
+    from adlab.render.write import save
+
+    save(Path(output), content if content.endswith("\n") else content + "\n")
+
+
+@target_command("trace")
+@click.option("--mode", type=click.Choice(("evaluate", "forward", "reverse", "all")), default="evaluate", show_default=True,
+              help="Values only; with tangents; with adjoints; everything.")
+@click.option("--wrt", help="The input whose tangents are shown; default all, side by side.")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Write dv3, bv3, * and - instead of v̇3, v̄3, · and −.")
+@click.option("--full", is_flag=True, help="Write arrays in full instead of shape and norm.")
+@digits_option
+@numbering_option
+@output_option
+def trace(target: str, values: Sequence[str], mode: str, wrt: str | None, fmt: str, ascii_only: bool, full: bool,
+          digits: int, numbering: str, output: str | None) -> None:
+    """Print the evaluation trace and the derivative traces at a point."""
+    from adlab.api import trace as make
+
+    function, args = function_at(target, values)
+    shown = make(function, *args, mode=mode, wrt=wrt, numbering=numbering)
+    options: dict[str, Any] = {} if fmt == "json" or fmt == "csv" else {"digits": digits, "full": full}
+    if fmt == "text":
+        options |= {"ascii": ascii_only, "color": output is None and sys.stdout.isatty()}
+    if fmt == "html":
+        options["page"] = True
+    emit(getattr(shown, f"to_{fmt}")(**options), output)  # fmt: skip
+
+
+@target_command("draw")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="Where to write: .svg .png .pdf .dot .mmd .html")
+@click.option("--show", default="value,tangent,adjoint,partials", show_default=True, help="What boxes and edges show.")
+@click.option("--wrt", help="The input the tangents belong to; default the first.")
+@click.option("--depth", type=click.IntRange(min=1), help="Collapse scopes nested this deep.")
+@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What places the boxes.")
+@click.option("--direction", type=click.Choice(("LR", "TB")), help="Left to right, or top to bottom.")
+@numbering_option
+def draw(target: str, values: Sequence[str], output: str, show: str, wrt: str | None, depth: int | None, engine: str,
+         direction: Any, numbering: str) -> None:
+    """Draw the computational graph with value, tangent and adjoint of each node."""
+    from adlab.api import draw as make
+
+    function, args = function_at(target, values)
+    words = [word.strip() for word in show.split(",") if word.strip()]
+    drawing = make(function, *args, show=words, wrt=wrt, depth=depth, engine=engine, direction=direction, numbering=numbering)
+    click.echo(f"wrote {drawing.save(output)}")
+
+
+@target_command("grad")
+@click.option("--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate.")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@output_option
+def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
+    """Print value and gradient at a point, by one method, with what it cost."""
+    from adlab.api import gradient
+
+    function, args = function_at(target, values)
+    emit(gradient(function, *args, method=method).render(fmt), output)
+
+
+@target_command("jacobian")
+@click.option("--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate.")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@output_option
+def jacobian(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
+    """Print value and Jacobian of a function with several results."""
+    from adlab.api import gradient
+
+    function, args = function_at(target, values)
+    emit(gradient(function, *args, method=method, scalar=False).render(fmt), output)
+
+
+@target_command("compare")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@output_option
+def compare(target: str, values: Sequence[str], fmt: str, output: str | None) -> None:
+    """Compare the four methods against fifty digits: error, ulps, cost, and why."""
+    from adlab.api import compare as make
+
+    function, args = function_at(target, values)
+    emit(make(function, *args).render(fmt), output)
+
+
+@target_command("check")
+@click.option("--tol", type=float, help="Allowed relative error; default from the dtype and the numerical error estimate.")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@output_option
+def check(target: str, values: Sequence[str], tol: float | None, fmt: str, output: str | None) -> None:
+    """Check the derivatives at a point; exit status 1 if one is wrong."""
+    from adlab.api import check as make
+
+    function, args = function_at(target, values)
+    report = make(function, *args, tol=tol, raises=False)
+    emit(report.render(fmt), output)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+@target_command("graph")
+@click.option("--format", "fmt", type=click.Choice(("json", "dot", "python", "mermaid")), default="python", show_default=True,
+              help="JSON that reads back, Graphviz text, NumPy source, or Mermaid text.")
+@output_option
+def graph(target: str, values: Sequence[str], fmt: str, output: str | None) -> None:
+    """Print the computational graph itself."""
+    from adlab.api import draw as make_drawing
+    from adlab.api import graph as make
+
+    function, args = function_at(target, values)
+    if fmt == "mermaid":
+        return emit(make_drawing(function, *args, show=()).to_mermaid(), output)
+    return emit(getattr(make(function, *args), f"to_{fmt}")(), output)
+
+
+@click.command("figures")
+@click.option("-o", "--output", default="figures", show_default=True, type=click.Path(file_okay=False), help="Folder to write to.")
+def figures(output: str) -> None:
+    """Remake every figure of the project as SVG."""
+    from adlab.figures import FIGURES
+
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be made: {error.strerror or error}.") from None
+    for name, make in FIGURES.items():
+        click.echo(f"wrote {make().save(folder / f'{name}.svg')}")
+
+
+for command in (trace, draw, grad, jacobian, compare, check, graph, figures):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line; turn every expected error into one sentence and an exit status."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=False)
+        sys.exit(0)
+    except GradientError as error:
+        _complain(error)
+        sys.exit(1)
+    except AdlabError as error:
+        _complain(error)
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _complain(_usage(error))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Return click's message as one sentence with the way to help."""
+    message = error.format_message().rstrip(".").replace("\n", " ")
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path if context else 'adlab'} --help."
+
+
+def _complain(error: object) -> None:
+    """Print one line on standard error."""
+    click.echo("adlab: " + " ".join(str(error).split()), err=True)

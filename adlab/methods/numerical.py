@@ -1,0 +1,319 @@
+"""Numerical differentiation: perturb one element of one input at a time and look at how the outputs move.
+
+Four schemes. *Forward* differences, (f(x + h) − f(x))/h, are off by h·f″/2 and by rounding, ε·|f|/h: the best step balances
+the two. *Central* differences, (f(x + h) − f(x − h))/2h, are off by h²·f‴/6. The *complex* step, Im f(x + ih)/h, subtracts
+nothing, so h may be tiny. *Richardson* extrapolates central differences of shrinking steps to h → 0 and reports how far its
+best two estimates lie apart.
+
+Where a step would cross a branch that the graph does not hold, central and forward differences are taken on the other side
+only, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.complexstep import ComplexStepAlgebra
+from adlab.algebra.counting import Operations
+from adlab.algebra.numpy import NUMPY, NumpyAlgebra
+from adlab.algebra.traced import Traced
+from adlab.errors import BranchError, InputError, MethodError, TraceError
+from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, count_evaluation, seed, times
+from adlab.transforms.evaluation import branch_error, evaluate_checked, failing_guard
+
+CHECKING_STEP = 1e-6
+"""The step at which the lectures check derivatives by differences."""
+
+COMPLEX_STEP = 1e-30
+
+RICHARDSON_ROWS = 10
+
+
+class Numerical(Method):
+    """Differences of function values.
+
+    The options are ``scheme``, one of ``"central"``, ``"forward"``, ``"complex"`` and ``"richardson"``, and ``h``, the step.
+    Without ``h`` the step is ∛ε·max(|x|, 1) for central and √ε·max(|x|, 1) for forward differences, with ε the machine
+    epsilon of the input's dtype: the steps that balance truncation against rounding when f and its derivatives are of
+    order 1 (Press et al., *Numerical Recipes*, §5.7). It is 1e-30 for the complex step, and Richardson starts at
+    max(|x|, 1)/10 and halves (Ridders, *Advances in Engineering Software* 4, 1982). Differences divide by the
+    distance between the points as they are after rounding.
+    """
+
+    name = "numerical"
+    title = "Numerical differentiation"
+    options = ("scheme", "h")
+
+    def compute(self, problem: Problem, scheme: str = "central", h: float | None = None, **options: Any) -> Derivative:
+        """Return the Jacobian column by column."""
+        if scheme not in SCHEMES:
+            raise InputError(f"There is no scheme {scheme!r}; the schemes are {', '.join(SCHEMES)}.")
+        _check_step(h)
+        values = evaluate_checked(problem.graph, problem.algebra, problem.args)
+        base = [_operand_value(problem, values, j) for j in problem.outputs]
+        tally = Tally()
+        parts = [SCHEMES[scheme](problem, position, base, h, tally) for position in problem.wrt]
+        error = _transposed([errors for _, errors in parts], problem) if scheme == "richardson" else None
+        return Derivative(
+            self.name,
+            problem.values_of(values),
+            _transposed([columns for columns, _ in parts], problem),
+            Cost(1 + tally.count, 0, 0, Operations(lambda: _count(problem, 1 + tally.count))),
+            error,
+            tuple(tally.notes),
+        )
+
+
+@dataclass
+class Tally:
+    """What accumulates while a derivative is taken: evaluations and remarks."""
+
+    count: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+Column = list[list[Any]]
+"""For each output, one derivative per element of the input."""
+
+
+def _check_step(h: float | None) -> None:
+    if h is not None and (isinstance(h, bool) or not isinstance(h, (int, float, np.number)) or not 0 < h < np.inf):
+        raise InputError(f"The step h = {h!r} cannot be used: it must be a positive finite number, or None for the default.")
+
+
+def _count(problem: Problem, evaluations: int) -> Counter[str]:
+    return times(count_evaluation(problem.graph), evaluations)
+
+
+def _operand_value(problem: Problem, values: Sequence[Any], operand: int) -> Any:
+    return values[operand] if operand >= 0 else problem.algebra.constant(problem.graph.constants[~operand])
+
+
+def _transposed(parts: Sequence[Column], problem: Problem) -> tuple[tuple[Any, ...], ...]:
+    """Return blocks by output and input from columns by input and output."""
+    graph = problem.graph
+    return tuple(
+        tuple(
+            by_columns(problem.algebra, part[k], graph.type_of(j).shape, problem.block_type(j, position))
+            for part, position in zip(parts, problem.wrt, strict=True)
+        )
+        for k, j in enumerate(problem.outputs)
+    )
+
+
+# ------------------------------------------------------------------------------------------------- perturbed values
+
+
+class Sampler:
+    """The outputs as a function of one element of one input: t ↦ f(x + t·1ᵢ)."""
+
+    def __init__(self, problem: Problem, position: int, element: int, tally: Tally) -> None:
+        self.problem = problem
+        self.position = position
+        self.element = element
+        self.tally = tally
+        self.x = concrete(problem.args[position], element)
+        self.type = problem.graph.types[position]
+
+    def distance(self, t: float) -> float:
+        """Return the distance that x really moves when ``t`` is added in the input's dtype."""
+        x = self.type.dtype.type(self.x)
+        return float((x + self.type.dtype.type(t)) - x)
+
+    def __call__(self, t: float) -> list[Any]:
+        """Return the outputs; BranchError where a recorded comparison turns out otherwise."""
+        problem, args = self.problem, list(self.problem.args)
+        args[self.position] = self._moved(args[self.position], t)
+        self.tally.count += 1
+        values = problem.algebra.run(problem.graph, args)
+        guard = failing_guard(problem.graph, problem.algebra, values)
+        if guard is not None:
+            raise branch_error(problem.graph, problem.algebra, values, guard)
+        return [_operand_value(problem, values, j) for j in problem.outputs]
+
+    def _moved(self, x: Any, t: float) -> Any:
+        if isinstance(x, Traced) or not self.type.shape:
+            return x + seed(self.type, self.element) * self.type.dtype.type(t)
+        moved = np.array(x)
+        moved.flat[self.element] += self.type.dtype.type(t)
+        return moved
+
+    def scale(self) -> float:
+        """Return max(|x|, 1), the length to which steps are relative."""
+        return max(abs(self.x), 1.0) if np.isfinite(self.x) else 1.0
+
+    def epsilon(self) -> float:
+        """Return the machine epsilon of the input's dtype."""
+        return float(np.finfo(self.type.dtype).eps)
+
+    def label(self) -> str:
+        """Return the element's name."""
+        name = self.problem.graph.inputs[self.position]
+        place = np.unravel_index(self.element, self.type.shape) if self.type.shape else ()
+        return name + (f"[{', '.join(str(int(k)) for k in place)}]" if place else "")
+
+
+def concrete(value: Any, element: int) -> float:
+    """Return one element of an argument as a number; 1 where a trace has no example point to ask."""
+    if isinstance(value, Traced):
+        try:
+            value = value.recorder.concrete(value.index)
+        except TraceError:
+            return 1.0
+    return float(np.ravel(value)[element])
+
+
+def _per_element(
+    scheme: Callable[[Sampler, list[Any], float | None], tuple[list[Any], list[Any]]],
+) -> Callable[..., tuple[Column, Column]]:
+    """Return a scheme for whole inputs from one for a single element."""
+
+    def run(problem: Problem, position: int, base: list[Any], h: float | None, tally: Tally) -> tuple[Column, Column]:
+        derivatives: Column = [[] for _ in base]
+        errors: Column = [[] for _ in base]
+        with np.errstate(all="ignore"):
+            for element in range(problem.graph.types[position].size):
+                found, bars = scheme(Sampler(problem, position, element, tally), base, h)
+                for k in range(len(base)):
+                    derivatives[k].append(found[k])
+                    errors[k].append(bars[k] if bars else None)
+        return derivatives, errors
+
+    return run
+
+
+# ---------------------------------------------------------------------------------------------------------- schemes
+
+
+def _forward(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
+    step = h if h is not None else at.epsilon() ** 0.5 * at.scale()
+    t = _usable(at, step)
+    try:
+        moved = at(t)
+    except BranchError:
+        t = -_usable(at, step)
+        at.tally.notes.append(f"The step h = {step:.3g} in {at.label()} crosses a branch; the difference looks backwards.")
+        moved = at(t)
+    return [(after - before) / t for after, before in zip(moved, base, strict=True)], []
+
+
+def _central(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
+    step = h if h is not None else at.epsilon() ** (1 / 3) * at.scale()
+    right, left = _usable(at, step), -_usable(at, -step)
+    sides: list[list[Any] | None] = []
+    for t in (right, -left):
+        try:
+            sides.append(at(t))
+        except BranchError:
+            sides.append(None)
+    if sides[0] is not None and sides[1] is not None:
+        return [(plus - minus) / (right + left) for plus, minus in zip(sides[0], sides[1], strict=True)], []
+    return _one_sided(at, base, right if sides[0] is not None else -left, sides[0] or sides[1]), []
+
+
+def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -> list[Any]:
+    """Return the three-point difference (−3f(x) + 4f(x + t) − f(x + 2t))/2t, exact to the same order as the central one."""
+    far = at(2 * t)
+    if near is None:
+        near = at(t)
+    at.tally.notes.append(f"The step in {at.label()} crosses a branch; the difference is taken on the other side only.")
+    return [(4 * n - 3 * b - f) / (2 * t) for n, b, f in zip(near, base, far, strict=True)]
+
+
+def _usable(at: Sampler, t: float) -> float:
+    """Return the distance that a step of ``t`` really moves x, or raise InputError if it moves nothing."""
+    moved = at.distance(t)
+    if moved == 0 and np.isfinite(at.x):
+        raise InputError(
+            f"The step h = {abs(t):.3g} vanishes next to {at.label()} = {at.x:.6g}; give a larger h, or None for the default."
+        )
+    return moved
+
+
+def _complex(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
+    if not isinstance(at.problem.algebra, NumpyAlgebra):
+        raise MethodError(
+            "The complex step cannot stand inside another differentiation: its numbers are complex already. "
+            "Use scheme='central', or the forward or reverse method."
+        )
+    step = COMPLEX_STEP if h is None else float(h)
+    problem, args = at.problem, list(at.problem.args)
+    x = np.array(args[at.position], complex)
+    x.flat[at.element] += 1j * step
+    args[at.position] = x[()]
+    at.tally.count += 1
+    carrier = ComplexStepAlgebra()
+    values = evaluate_checked(problem.graph, carrier, args)
+    return [np.imag(v) / step for v in carrier.outputs(problem.graph, values)], []
+
+
+def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
+    """Return Ridders' tableau of central differences, its best entries and their error bars."""
+    if at.problem.algebra is not NUMPY:
+        raise MethodError(
+            "Richardson's scheme chooses among its estimates by their numbers, so it cannot stand inside another "
+            "differentiation; use scheme='central', or the forward or reverse method."
+        )
+    step = h if h is not None else at.scale() / 10
+    bests = [np.full(np.shape(b), np.nan) for b in base]
+    bars = [np.full(np.shape(b), np.inf) for b in base]
+    previous: list[list[Any]] = []
+    crossed: BranchError | None = None
+    for _ in range(RICHARDSON_ROWS):
+        try:
+            row = _difference_row(at, base, step)
+        except BranchError as error:
+            crossed, previous, step = error, [], step / 2
+            continue
+        previous = _extrapolate(row, previous, bests, bars, _noise(at, base, step))
+        step /= 2
+    if crossed is not None and not previous:
+        raise crossed
+    return [best[()] for best in bests], [bar[()] for bar in bars]
+
+
+def _difference_row(at: Sampler, base: list[Any], step: float) -> list[Any]:
+    right, left = _usable(at, step), -_usable(at, -step)
+    return [(plus - minus) / (right + left) for plus, minus in zip(at(right), at(-left), strict=True)]
+
+
+def _noise(at: Sampler, base: list[Any], step: float) -> list[Any]:
+    """Return what rounding alone may do to a difference."""
+    return [at.epsilon() * np.abs(b) / step for b in base]
+
+
+def _extrapolate(
+    row: list[Any], previous: list[list[Any]], bests: list[Any], bars: list[Any], noise: list[Any]
+) -> list[list[Any]]:
+    """Return the tableau's next row, one list of estimates of rising order per output; update the best so far."""
+    current: list[list[Any]] = []
+    for k, first in enumerate(row):
+        estimates = [first]
+        for order, old in enumerate(previous[k] if previous else []):
+            factor = 4.0 ** (order + 1)
+            estimates.append((factor * estimates[-1] - old) / (factor - 1))
+            apart = np.maximum(np.abs(estimates[-1] - estimates[-2]), np.abs(estimates[-1] - old)) + noise[k]
+            better = (apart < bars[k]) | np.isnan(bests[k])
+            bests[k] = np.where(better, estimates[-1], bests[k])
+            bars[k] = np.where(better & ~np.isnan(apart), apart, bars[k])
+        current.append(estimates)
+    return current
+
+
+SCHEMES: Mapping[str, Callable[..., tuple[Column, Column]]] = MappingProxyType(
+    {
+        "central": _per_element(_central),
+        "forward": _per_element(_forward),
+        "complex": _per_element(_complex),
+        "richardson": _per_element(_richardson),
+    }
+)
+"""The schemes by name."""
+
+__all__ = ["CHECKING_STEP", "SCHEMES", "Numerical"]

@@ -1,0 +1,66 @@
+"""Reverse mode: run the program once, then pull cotangents back through it, one pass per output element.
+
+Every node's adjoint is the sum, over the nodes that use it, of the local partial times their adjoint. A scalar function takes
+one pass, however many inputs it has; that is why networks are trained with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from adlab.algebra.counting import Operations
+from adlab.methods.base import (
+    Cost,
+    Derivative,
+    Method,
+    Problem,
+    by_rows,
+    count_evaluation,
+    count_reverse,
+    seed,
+    times,
+)
+from adlab.transforms.evaluation import evaluate_checked
+from adlab.transforms.sweeps import reverse_sweep
+
+
+class Reverse(Method):
+    """Adjoints, propagated against the order of the program."""
+
+    name = "reverse"
+    title = "Reverse mode"
+
+    def compute(self, problem: Problem, **options: Any) -> Derivative:
+        """Return the Jacobian row by row."""
+        values = evaluate_checked(problem.graph, problem.algebra, problem.args)
+        passes = sum(problem.graph.type_of(j).size for j in problem.outputs)
+        return Derivative(
+            self.name,
+            problem.values_of(values),
+            tuple(self._block_row(problem, values, j) for j in problem.outputs),
+            Cost(1, 0, passes, Operations(lambda: _count(problem))),
+        )
+
+    def _block_row(self, problem: Problem, values: Sequence[Any], output: int) -> tuple[Any, ...]:
+        """Return the blocks of one output by all inputs."""
+        graph, type = problem.graph, problem.graph.type_of(output)
+        rows: list[list[Any]] = [[] for _ in problem.wrt]
+        for element in range(type.size):
+            seeds = [(output, seed(type, element))]
+            adjoints = reverse_sweep(graph, problem.algebra, values, seeds, problem.wrt)
+            for row, position in zip(rows, problem.wrt, strict=True):
+                row.append(adjoints[position])
+        return tuple(
+            by_rows(problem.algebra, row, graph.types[position].shape, problem.block_type(output, position))
+            for row, position in zip(rows, problem.wrt, strict=True)
+        )
+
+
+def _count(problem: Problem) -> Counter[str]:
+    graph = problem.graph
+    total = count_evaluation(graph)
+    for j in problem.outputs:
+        total += times(count_reverse(graph, j, problem.wrt), graph.type_of(j).size)
+    return total

@@ -1,0 +1,1 @@
+"""Speed and size, measured; run by `make bench`. Tests never time anything."""
