@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import numpy
+
+np: Any = numpy  # its types are for arrays; here its functions come back to the class of the value
 
 
 class ArrayMethods:
@@ -18,116 +20,113 @@ class ArrayMethods:
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
         """The array with its axes reversed."""
-        return np.transpose(self)  # type: ignore[call-overload]
+        return np.transpose(self)
 
     @property
     def mT(self) -> Any:  # noqa: N802 - NumPy's name
         """The array with its last two axes swapped."""
-        return np.matrix_transpose(self)  # type: ignore[arg-type]
+        return np.matrix_transpose(self)
 
     @property
     def real(self) -> Any:
         """The value itself, which is real."""
         return self
 
-    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.sum of this array."""
-        return np.sum(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.mean of this array."""
-        return np.mean(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.max of this array."""
-        return np.max(self, axis=axis, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.min of this array."""
-        return np.min(self, axis=axis, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def any(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.any of this array."""
-        return np.any(self, axis=axis, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def all(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.all of this array."""
-        return np.all(self, axis=axis, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def prod(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        """Return np.prod of this array."""
-        return np.prod(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        """Return np.var of this array."""
-        return np.var(self, axis=axis, dtype=dtype, out=out, ddof=ddof, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def std(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        """Return np.std of this array."""
-        return np.std(self, axis=axis, dtype=dtype, out=out, ddof=ddof, keepdims=keepdims)  # type: ignore[call-overload]
-
-    def cumsum(self, axis: Any = None) -> Any:
-        """Return np.cumsum of this array."""
-        return np.cumsum(self, axis=axis)  # type: ignore[call-overload]
-
-    def reshape(self, *shape: Any, order: Any = "C") -> Any:
+    def reshape(self, *shape: Any, **options: Any) -> Any:
         """Return np.reshape of this array; the shape may be given as one tuple or as integers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[call-overload]
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
 
     def transpose(self, *axes: Any) -> Any:
         """Return np.transpose of this array; the axes may be given as one tuple or as integers."""
-        given = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, given)  # type: ignore[call-overload]
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """Return np.swapaxes of this array."""
-        return np.swapaxes(self, axis1, axis2)  # type: ignore[call-overload]
-
-    def ravel(self, order: Any = "C") -> Any:
-        """Return all elements in one axis."""
-        return np.ravel(self, order=order)  # type: ignore[call-overload]
-
-    def flatten(self, order: Any = "C") -> Any:
-        """Return all elements in one axis."""
-        return np.ravel(self, order=order)  # type: ignore[call-overload]
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Return np.squeeze of this array."""
-        return np.squeeze(self, axis)  # type: ignore[call-overload]
-
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
-        """Return np.repeat of this array."""
-        return np.repeat(self, repeats, axis)  # type: ignore[call-overload]
-
-    def take(self, indices: Any, axis: Any = None) -> Any:
-        """Return np.take of this array."""
-        return np.take(self, indices, axis)  # type: ignore[call-overload]
-
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """Return np.diagonal of this array."""
-        return np.diagonal(self, offset, axis1, axis2)  # type: ignore[arg-type]
-
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """Return np.trace of this array."""
-        return np.trace(self, offset, axis1, axis2)  # type: ignore[call-overload]
-
-    def dot(self, other: Any) -> Any:
-        """Return np.dot with another array."""
-        return np.dot(self, other)  # type: ignore[call-overload]
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """Return np.clip of this array."""
-        return np.clip(self, min, max)  # type: ignore[call-overload]
-
-    def round(self, decimals: int = 0) -> Any:
-        """Return np.round of this array."""
-        return np.round(self, decimals)  # type: ignore[call-overload]
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return np.round(self, digits or 0)  # type: ignore[call-overload]
-
-    def copy(self) -> Any:
-        """Return the same value: traced values never change."""
+    def copy(self, *args: Any, **options: Any) -> Any:
+        """Return the same value: it never changes."""
         return self
 
-    conj = conjugate = __copy__ = copy
+    conj = conjugate = copy
+
+    def sum(self, *args: Any, **options: Any) -> Any:
+        """Return np.sum of this array."""
+        return np.sum(self, *args, **options)
+
+    def mean(self, *args: Any, **options: Any) -> Any:
+        """Return np.mean of this array."""
+        return np.mean(self, *args, **options)
+
+    def max(self, *args: Any, **options: Any) -> Any:
+        """Return np.max of this array."""
+        return np.max(self, *args, **options)
+
+    def min(self, *args: Any, **options: Any) -> Any:
+        """Return np.min of this array."""
+        return np.min(self, *args, **options)
+
+    def any(self, *args: Any, **options: Any) -> Any:
+        """Return np.any of this array."""
+        return np.any(self, *args, **options)
+
+    def all(self, *args: Any, **options: Any) -> Any:
+        """Return np.all of this array."""
+        return np.all(self, *args, **options)
+
+    def prod(self, *args: Any, **options: Any) -> Any:
+        """Return np.prod of this array."""
+        return np.prod(self, *args, **options)
+
+    def var(self, *args: Any, **options: Any) -> Any:
+        """Return np.var of this array."""
+        return np.var(self, *args, **options)
+
+    def std(self, *args: Any, **options: Any) -> Any:
+        """Return np.std of this array."""
+        return np.std(self, *args, **options)
+
+    def cumsum(self, *args: Any, **options: Any) -> Any:
+        """Return np.cumsum of this array."""
+        return np.cumsum(self, *args, **options)
+
+    def swapaxes(self, *args: Any, **options: Any) -> Any:
+        """Return np.swapaxes of this array."""
+        return np.swapaxes(self, *args, **options)
+
+    def squeeze(self, *args: Any, **options: Any) -> Any:
+        """Return np.squeeze of this array."""
+        return np.squeeze(self, *args, **options)
+
+    def repeat(self, *args: Any, **options: Any) -> Any:
+        """Return np.repeat of this array."""
+        return np.repeat(self, *args, **options)
+
+    def take(self, *args: Any, **options: Any) -> Any:
+        """Return np.take of this array."""
+        return np.take(self, *args, **options)
+
+    def diagonal(self, *args: Any, **options: Any) -> Any:
+        """Return np.diagonal of this array."""
+        return np.diagonal(self, *args, **options)
+
+    def trace(self, *args: Any, **options: Any) -> Any:
+        """Return np.trace of this array."""
+        return np.trace(self, *args, **options)
+
+    def dot(self, *args: Any, **options: Any) -> Any:
+        """Return np.dot of this array."""
+        return np.dot(self, *args, **options)
+
+    def clip(self, *args: Any, **options: Any) -> Any:
+        """Return np.clip of this array."""
+        return np.clip(self, *args, **options)
+
+    def round(self, *args: Any, **options: Any) -> Any:
+        """Return np.round of this array."""
+        return np.round(self, *args, **options)
+
+    def ravel(self, *args: Any, **options: Any) -> Any:
+        """Return np.ravel of this array."""
+        return np.ravel(self, *args, **options)
+
+    flatten = ravel
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return np.round(self, digits or 0)

@@ -55,7 +55,8 @@ class ExactAlgebra(Algebra):
         """Return the library's function for an elementwise row."""
         function = getattr(primitive, self.column)
         if function is None:
-            raise MethodError(f"{primitive.name} has no {self.column} function, so it cannot be evaluated there.")
+            name = primitive.name
+            raise MethodError(f"{name} has no {self.column} function, so it cannot be evaluated there.")
         if isinstance(function, str):
             named = getattr(self.library, function)
             return lambda *xs: self.guarded(primitive, named, xs)
@@ -65,7 +66,7 @@ class ExactAlgebra(Algebra):
         """Return the library's function of each element, or NumPy's function of the object arrays."""
         if primitive.elementwise:
             function = self.scalar(primitive)
-            xs = [self.number(x) if isinstance(x, (int, float)) else x for x in xs]
+            xs = [self._lift(x) for x in xs]
             if all(np.ndim(x) == 0 for x in xs):
                 return function(*(x.item() if isinstance(x, np.ndarray) else x for x in xs))
             return np.frompyfunc(function, len(xs), 1)(*xs)
@@ -73,12 +74,18 @@ class ExactAlgebra(Algebra):
             graph = dict(params)["graph"]
             return self.outputs(graph, self.run(graph, xs))[0]
         if primitive.name in ("max", "min"):
-            return self._reduce(primitive, xs[0], dict(params))
+            return self._reduce(primitive, self._lift(xs[0]), dict(params))
         if primitive.name in ("stop_gradient", "cast"):
-            return xs[0]
-        arrays = [np.asarray(x, dtype=object) for x in xs]
+            return self._lift(xs[0])
+        arrays = [np.asarray(self._lift(x), dtype=object) for x in xs]
         result = implementation(primitive)(*arrays, **dict(params))
         return result.item() if isinstance(result, np.ndarray) and result.ndim == 0 else result
+
+    def _lift(self, x: Any) -> Any:
+        """Return Python's and NumPy's numbers as the library's; what is the library's already stays."""
+        if isinstance(x, (int, float, np.generic)) or (isinstance(x, np.ndarray) and x.dtype != object):
+            return self.array(x)
+        return x
 
     def _reduce(self, primitive: Primitive, x: Any, params: dict[str, Any]) -> Any:
         reducer = np.frompyfunc(self.extreme(primitive), 2, 1)
@@ -141,6 +148,8 @@ class MpmathAlgebra(ExactAlgebra):
         """Return the exact value of a float, integer or named number."""
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
+        if isinstance(value, NamedNumber):
+            return +getattr(self.library, value.symbol)
         if isinstance(value, (float, int)):
             return self.library.mpf(value)
         return value

@@ -43,6 +43,9 @@ INDICATOR = Notation("[{0}]", r"\left[{0}\right]", ATOM)
 AS_NUMBER = Notation("{0}", "{0}", 0)
 """Written as its formula with names, and as one number when numbers are substituted."""
 
+DERIVATIVE = Notation("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", ATOM, (ATOM,))
+"""The name of a derivative: ∂y/∂v₆."""
+
 
 class Term(Operators):
     """A formula: what it is made of, and its value at the point."""
@@ -70,6 +73,11 @@ def symbol(base: str, index: object, value: Any, mark: str = "") -> Term:
 def literal(value: Any) -> Term:
     """Return a formula that is one number."""
     return Term(Literal(value), (), value)
+
+
+def derivative(of: Term, by: Term, value: Any) -> Term:
+    """Return ∂of/∂by as a name; with numbers substituted it is its value."""
+    return Term(AS_NUMBER, (Term(DERIVATIVE, (of, by), value),), value)
 
 
 def leaves(term: Term) -> list[Term]:

@@ -1,8 +1,9 @@
 """Traced variables: evaluating in this carrier writes a graph.
 
-A `Traced` value stands for one node of a graph in the making. It behaves as an array does, so unmodified NumPy code runs on
-it; each operation appends a node to its `Recorder`. A traced value of an outer recorder that an inner function closes over
-enters the inner graph as one more input, a capture: that keeps nested differentiations apart.
+A `Traced` value stands for one node of a graph in the making. It behaves as an array does, so unmodified
+NumPy code runs on it; each operation appends a node to its `Recorder`. A traced value of an outer recorder
+that an inner function closes over enters the inner graph as one more input, a capture: that keeps nested
+differentiations apart.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def trace_error(what: str, instead: str, kind: type[TraceError] = TraceError) ->
     return kind(f"{source}{shown}: {what}; {instead}.")
 
 
-class _NoSuchMethod(TraceError, AttributeError):
-    """A method that NumPy arrays have and traced values do not; an AttributeError so that ``hasattr`` is right."""
+class _MethodError(TraceError, AttributeError):
+    """A method that arrays have and traced values do not; an AttributeError so that ``hasattr`` is right."""
 
 
 class Recorder(Builder):
@@ -64,7 +65,10 @@ class Recorder(Builder):
         self.serial = next(_serial)
         self.closed = False
         self.captured: dict[tuple[int, int], tuple[Traced, int]] = {}
-        self.numbers: dict[type, dict[Any, int]] = {float: {}, int: {}}  # float64 literals met before: the fast path
+        self.numbers: dict[type, dict[Any, int]] = {
+            float: {},
+            int: {},
+        }  # float64 literals met before: the fast path
         self._examples: dict[int, Any] = {}
         self._values: list[Any] = []
 
@@ -99,7 +103,7 @@ class Recorder(Builder):
         return tuple([self.operand(value, weak) for value in values])
 
     def _value(self, x: Any) -> Any:
-        """Return an operand as something with a place in a graph: traced, array, NumPy scalar or Python number."""
+        """Return an operand that has a place in a graph: traced, array, NumPy scalar or Python number."""
         if isinstance(x, (Traced, np.generic, float, int)):
             if isinstance(x, np.complexfloating):
                 raise _complex_error()
@@ -114,7 +118,7 @@ class Recorder(Builder):
         if isinstance(x, complex):
             raise _complex_error()
         raise trace_error(
-            f"a value of type {type(x).__name__}{' of objects' * isinstance(x, np.ndarray)} cannot take part in a graph",
+            f"an operand of type {type(x).__name__} {'of objects ' * isinstance(x, np.ndarray)}is no number",
             "use numbers, NumPy arrays of numbers, or traced values joined by np.stack([...])",
         )
 
@@ -126,8 +130,10 @@ class Recorder(Builder):
             return self._value(np.asarray(x))
         return self.record(STACK, [self.nested(item) for item in x], (("axis", 0),))
 
-    def _arithmetic_of_truth(self, primitive: Primitive, operands: tuple[int, ...]) -> tuple[Primitive, tuple[int, ...]]:
-        """Return what to record where all operands are truth values, so that the result is NumPy's or an error."""
+    def _arithmetic_of_truth(
+        self, primitive: Primitive, operands: tuple[int, ...]
+    ) -> tuple[Primitive, tuple[int, ...]]:
+        """Return what to record where all operands are truth values: what NumPy means, or an error."""
         if any(self.type_of(operand).dtype is not BOOL for operand in operands):
             return primitive, operands
         if primitive.name in NOT_FOR_TRUTH:
@@ -142,7 +148,7 @@ class Recorder(Builder):
         return primitive, operands
 
     def operand(self, value: Any, weak: np.dtype[Any] = FLOAT64) -> int:
-        """Return the operand for a value: its node, a capture, or a literal (Python numbers take dtype ``weak``)."""
+        """Return the operand for a value: node, capture or literal; Python numbers take dtype ``weak``."""
         if isinstance(value, Traced):
             return value.index if value.recorder is self else self._capture(value)
         if isinstance(value, np.ndarray):
@@ -172,7 +178,7 @@ class Recorder(Builder):
         return found[1]
 
     def concrete(self, operand: int) -> Any:
-        """Return the number an operand has at the example point; evaluates what has been added since the last call."""
+        """Return an operand's number at the example point; evaluates what was added since the last call."""
         if operand < 0:
             return NUMPY.constant(self.constants[~operand])
         values = self._values
@@ -191,14 +197,14 @@ class Recorder(Builder):
             return example.recorder.concrete(example.index)
         if example is None:
             raise trace_error(
-                "a comparison of traced values decides a branch, but the graph is traced without example values",
+                "a comparison decides a branch, but the graph is traced without example values",
                 "give example arguments, or write the choice as np.where(condition, a, b)",
             )
         return example
 
 
 def _is_small(dtype: np.dtype[Any]) -> bool:
-    """Return whether NumPy lets float32 stay float32 beside this dtype: integers of at most 16 bits, float16."""
+    """Return whether float32 stays float32 beside this dtype: integers of at most 16 bits, float16."""
     return dtype.itemsize <= 2 and dtype.kind in "iuf"
 
 
@@ -211,7 +217,8 @@ def _closed_error() -> TraceError:
 
 def _complex_error() -> TraceError:
     return trace_error(
-        "a complex number meets a traced value", "adlab differentiates real functions: split it into real and imaginary part"
+        "a complex number meets a traced value",
+        "adlab differentiates real functions: split it into real and imaginary part",
     )
 
 
@@ -238,7 +245,8 @@ def logical(name: str, *xs: Any) -> Any:
         dtype = x.dtype if isinstance(x, Traced) else np.asarray(x).dtype
         if dtype != BOOL:
             raise trace_error(
-                "& | ^ ~ take truth values, and an operand is a number", "compare first, as in (x > 0) & (x < 1)"
+                "& | ^ ~ take truth values, and an operand is a number",
+                "compare first, as in (x > 0) & (x < 1)",
             )
     if recorder is None:
         return NUMPY.apply(TABLE[name], xs)
@@ -254,7 +262,7 @@ def _keywords(handler: Callable[..., Any]) -> frozenset[str] | None:
     return frozenset(parameter.name for parameter in parameters)
 
 
-def _handled(name: str, handler: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def handled(name: str, handler: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
     """Return the handler's result; an option it does not know must be one that changes nothing."""
     known = _keywords(handler)
     if known is not None and not options.keys() <= known:
@@ -277,7 +285,7 @@ class Traced(Operators, ArrayMethods):
     def _infix(self, primitive: Primitive, *xs: Any) -> Any:
         recorder, index = self.recorder, self.index
         if len(xs) == 2 and index >= 0 and recorder.types[index].dtype is FLOAT64 and not recorder.closed:
-            # The way of nearly all nodes of scalar code: float64 meets a value of its own graph or a number seen before.
+            # Nearly all nodes of scalar code: float64 meets a value of its own graph or a number seen before.
             a, b = xs
             other = b if a is self else a
             if type(other) is Traced:
@@ -312,7 +320,8 @@ class Traced(Operators, ArrayMethods):
 
     def _remainder(self, *others: Any) -> Any:
         raise trace_error(
-            "//, % and divmod have no rule in adlab", "write np.floor(x / n) for // and x - n * np.floor(x / n) for %"
+            "//, % and divmod have no rule in adlab",
+            "write np.floor(x / n) for // and x - n * np.floor(x / n) for %",
         )
 
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _remainder
@@ -321,7 +330,8 @@ class Traced(Operators, ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         recorder = innermost(inputs) or self.recorder
-        called = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        home = "np" if hasattr(np, ufunc.__name__) else "scipy.special"
+        called = f"{home}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if any(part is not None for part in options.pop("out", None) or ()):
             raise trace_error(
                 f"{called} would write a traced value into an array in place",
@@ -329,12 +339,15 @@ class Traced(Operators, ArrayMethods):
             )
         handler = recorder.functions.get((ufunc, method))  # type: ignore[call-overload]
         if handler is not None:
-            return _handled(called, handler, inputs, options)
+            return handled(called, handler, inputs, options)
         primitive = NAMES.get(ufunc.__name__)
         if method != "__call__" or primitive is None or primitive.arity != ufunc.nin:
             raise trace_error(f"{called} has no rule in adlab", _UNKNOWN)
         if options:
-            raise trace_error(f"{called} was called with {', '.join(options)}=", "call it without, and use np.where for a mask")
+            given = ", ".join(f"{option}=" for option in options)
+            raise trace_error(
+                f"{called} was called with {given}", "call it without, and use np.where for a mask"
+            )
         return recorder.record(primitive, inputs)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -342,13 +355,13 @@ class Traced(Operators, ArrayMethods):
         name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
         if handler is None:
             raise trace_error(f"{name} has no rule in adlab", _UNKNOWN)
-        return _handled(name, handler, args, kwargs)
+        return handled(name, handler, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise trace_error(
-            "NumPy would turn a traced value into a plain array",
-            "leave out np.array and np.asarray, join values with np.stack([...]) or np.concatenate([...]), and give NumPy's "
-            "functions such an array instead of a list of traced values",
+            "NumPy or SciPy would turn a traced value into a plain array",
+            "leave out np.array and np.asarray, join values with np.stack([...]) or np.concatenate([...]) "
+            "before np.sum and the like, and use ad.logsumexp, ad.softmax, … for SciPy's functions",
         )
 
     # --------------------------------------------------------------------------------- what arrays offer
@@ -414,7 +427,7 @@ class Traced(Operators, ArrayMethods):
         if self.shape:
             raise trace_error(
                 f"the truth of a traced array of shape {self.shape} is ambiguous",
-                "write np.where(condition, a, b) to choose element by element, or np.any and np.all for one truth value",
+                "choose by element with np.where(condition, a, b), or take np.any(x) or np.all(x)",
             )
         outcome = bool(self.recorder.concrete(self.index))
         self.recorder.guard(self.index, outcome)
@@ -424,7 +437,9 @@ class Traced(Operators, ArrayMethods):
         raise trace_error("`in` on a traced array depends on its values", "write np.any(array == item)")
 
     def __float__(self) -> float:
-        raise _number_error("a Python float is asked of a traced value (math.sin(x), float(x) and a[0] = x do that)")
+        raise _number_error(
+            "a Python float is asked of a traced value (math.sin(x), float(x) and a[0] = x do that)"
+        )
 
     def __int__(self) -> int:
         raise _number_error("a Python int is asked of a traced value (int(x) does that)")
@@ -450,7 +465,9 @@ class Traced(Operators, ArrayMethods):
         if wanted == self.dtype:
             return self
         if wanted not in (FLOAT32, FLOAT64):
-            instead = "write x != 0" if wanted == BOOL else "use float64 or float32, or np.floor for whole numbers"
+            instead = (
+                "write x != 0" if wanted == BOOL else "use float64 or float32, or np.floor for whole numbers"
+            )
             raise trace_error(f"astype({wanted}) has no derivative", instead)
         return self.recorder.record(CAST, (self,), (("dtype", wanted.name),))
 
@@ -458,7 +475,7 @@ class Traced(Operators, ArrayMethods):
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"traced values, like arrays, have no attribute {name!r}")
         if (self.recorder.functions.get(getattr(np, name, None))) is None:  # type: ignore[arg-type]
-            raise trace_error(f"traced arrays have no {name}", _UNKNOWN, _NoSuchMethod)
+            raise trace_error(f"traced arrays have no {name}", _UNKNOWN, _MethodError)
         return lambda *args, **options: getattr(np, name)(self, *args, **options)
 
     def __format__(self, spec: str) -> str:
@@ -469,13 +486,16 @@ class Traced(Operators, ArrayMethods):
 
 
 _UNKNOWN = (
-    "build it from arithmetic, NumPy's elementwise functions, np.sum, np.where, indexing and the like, or give it a rule "
-    "with ad.primitive"
+    "build it from arithmetic, NumPy's elementwise functions, np.sum, np.where, indexing and the like, or give it "
+    "a rule with ad.primitive"
 )
 
 
 def _number_error(what: str) -> TraceError:
-    return trace_error(what, "use NumPy's function, as in np.sin(x), leave out float(), and build arrays with np.stack([...])")
+    return trace_error(
+        what,
+        "use NumPy's function, as in np.sin(x), leave out float(), and build arrays with np.stack([...])",
+    )
 
 
 def _index_error(part: Traced) -> TraceError:
@@ -485,7 +505,8 @@ def _index_error(part: Traced) -> TraceError:
             "keep the shape with np.where(mask, a, b), as in np.sum(np.where(x > 0, x, 0.0))",
         )
     return trace_error(
-        "an index depends on a traced value", "index with integers known while tracing, or choose with np.where(condition, a, b)"
+        "an index depends on a traced value",
+        "index with integers known while tracing, or choose with np.where(condition, a, b)",
     )
 
 

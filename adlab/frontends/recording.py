@@ -125,7 +125,12 @@ def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     except TypeError as error:
         name = getattr(function, "__name__", type(function).__name__)
         raise InputError(f"{name} was given {len(args)} arguments: {error}.") from None
-    return function(*args)
+    try:
+        return function(*args)
+    except ValueError as error:
+        if isinstance(error.__cause__, TraceError):  # a[0] = x: NumPy wraps our sentence in one of its own
+            raise error.__cause__ from None
+        raise
 
 
 def _output(recorder: Recorder, output: Any) -> int:

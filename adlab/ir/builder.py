@@ -1,16 +1,18 @@
 """The Builder writes graphs: it gives equal computations one node, infers types, and knows the user's line.
 
-Hash-consing means that ``np.sin(x)`` written twice is one node: common subexpressions never reach the graph. The line is
-found by walking out of adlab's own frames; it is stored as (code object, instruction) and decoded once at the end,
-because decoding it for each node costs as much as everything else together.
+Hash-consing means that ``np.sin(x)`` written twice is one node: common subexpressions never reach the graph.
+The line is found by walking out of adlab's own frames; it is stored as (code object, instruction) and decoded
+once at the end, because decoding it for each node costs as much as everything else together.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -27,7 +29,10 @@ from adlab.ir.types import BOOL, FLOAT64, Type
 current_scope: ContextVar[tuple[str, ...]] = ContextVar("current_scope", default=())
 """Names of the scopes that are open here; set by `adlab.scope`, restored when it closes."""
 
-_INTERNAL = (str(Path(__file__).resolve().parent.parent), str(Path(np.__file__).resolve().parent))
+_NUMPY = Path(np.__file__).parent
+_INTERNAL = tuple(
+    f"{folder}{os.sep}" for folder in (Path(__file__).parent.parent, _NUMPY, _NUMPY.parent / "scipy")
+)
 
 
 def input_type() -> Type:
@@ -38,10 +43,15 @@ def input_type() -> Type:
 INPUT = Primitive("input", input_type, None, numpy="", arity=0, summary="an input of the graph")
 
 
+@lru_cache(maxsize=1024)  # a name met before costs a third of comparing it again
+def _is_internal(file: str) -> bool:
+    return file.startswith(_INTERNAL)
+
+
 def user_frame(depth: int = 1) -> FrameType | None:
-    """Return the innermost frame that is neither adlab's nor NumPy's."""
+    """Return the innermost frame that is neither adlab's nor NumPy's nor SciPy's."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+    while frame is not None and _is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 
@@ -62,7 +72,8 @@ def _decode(code: CodeType | Source, instruction: int) -> Source:
 class Builder:
     """A graph in the making.
 
-    Nodes are appended by `input` and `apply`; `finish` returns the immutable `Graph` with dead nodes left out.
+    Nodes are appended by `input` and `apply`; `finish` returns the immutable `Graph` with dead nodes left
+    out.
     """
 
     def __init__(self) -> None:
@@ -231,4 +242,6 @@ def _check_representable(value: Any) -> None:
     try:
         float(value)
     except OverflowError:
-        raise InputError(f"The literal {str(value)[:20]}… is too large for a floating-point number.") from None
+        raise InputError(
+            f"The literal {str(value)[:20]}… is too large for a floating-point number."
+        ) from None

@@ -87,7 +87,7 @@ def _entry(entry: Any, length: int) -> Any:
     array = entry.array if isinstance(entry, FrozenArray) else np.asarray(entry)
     if array.size and not (-length <= array.min() and array.max() < length):
         raise ShapeError(f"an integer index array reaches outside an axis of length {length}.")
-    return FrozenArray(np.where(array < 0, array + length, array))
+    return FrozenArray(np.where(array < 0, array + length, array).astype(np.intp, copy=False))
 
 
 def numpy_index(index: Index) -> tuple[Any, ...]:
@@ -110,7 +110,7 @@ def indexed_shape(shape: Sequence[int], index: Index) -> tuple[int, ...]:
 
 def format_index(index: Index) -> str:
     """Return the index as it is written between brackets."""
-    return ", ".join(_format_entry(entry) for entry in index)
+    return ", ".join(_format_entry(entry) for entry in index) or "..."
 
 
 def _format_entry(entry: Any) -> str:

@@ -192,8 +192,10 @@ def make_problem(
     for k in positions:
         if k not in real:
             raise InputError(f"{graph.inputs[k]} is bool: there is no derivative by a truth value; pass a float.")
-    chosen = range(len(graph.outputs)) if outputs is None else outputs
-    return Problem(graph, fitted, positions, tuple(graph.outputs[k] for k in chosen), algebra)
+    chosen = tuple(graph.outputs[k] for k in (range(len(graph.outputs)) if outputs is None else outputs))
+    if any(graph.type_of(j).dtype == BOOL for j in chosen):
+        raise InputError("The function returns a truth value, which has no derivative; return a number.")
+    return Problem(graph, fitted, positions, chosen, algebra)
 
 
 def position_of(graph: Graph, which: int | str) -> int:

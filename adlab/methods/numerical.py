@@ -21,7 +21,7 @@ import numpy as np
 
 from adlab.algebra.complexstep import ComplexStepAlgebra
 from adlab.algebra.counting import Operations
-from adlab.algebra.numpy import NUMPY, NumpyAlgebra
+from adlab.algebra.numpy import NumpyAlgebra
 from adlab.algebra.traced import Traced
 from adlab.errors import BranchError, InputError, MethodError, TraceError
 from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, count_evaluation, seed, times
@@ -255,7 +255,7 @@ def _complex(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
 
 def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
     """Return Ridders' tableau of central differences, its best entries and their error bars."""
-    if at.problem.algebra is not NUMPY:
+    if not isinstance(at.problem.algebra, NumpyAlgebra):
         raise MethodError(
             "Richardson's scheme chooses among its estimates by their numbers, so it cannot stand inside another "
             "differentiation; use scheme='central', or the forward or reverse method."

@@ -64,11 +64,11 @@ def widened(A: Any, tangent: Any, site: Site) -> Any:
 
 
 def narrowed(A: Any, cotangent: Any, site: Site, position: int) -> Any:
-    """Return an operand's cotangent in the dtype of the operand, where the result has a wider one."""
+    """Return an operand's cotangent in the dtype of the operand, where others have another one."""
     dtype = site.types[position].dtype
-    if cotangent is None or dtype == site.type.dtype or dtype == BOOL:
+    if cotangent is None or dtype == BOOL or all(type.dtype in (dtype, BOOL) for type in site.types):
         return cotangent
-    return A.cast(cotangent, dtype=dtype.name)
+    return cotangent if A.dtype(cotangent) == dtype else A.cast(cotangent, dtype=dtype.name)
 
 
 def literal(A: Any, value: float, like: Any) -> Any:

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from adlab.algebra.notation import NOTATION, Symbol, Term, literal
+from adlab.algebra.notation import NOTATION, Literal, Symbol, Term
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.tree import LEAF
+from adlab.ir.types import BOOL
 from adlab.primitives.rules import Elementwise
 from adlab.render.formula import GREEK, Style, write
 from adlab.render.numbers import norm, shape_text, significant
@@ -53,6 +54,9 @@ class _RunStyle(Style):
 
 
 RUN_STYLE = _RunStyle()
+HOLE = Symbol("□")
+UNKNOWN = "·"
+"""What is not computed is a dot, never 0."""
 _NAME = re.compile("\ue000([^\ue001]*)\ue001([^\ue002]*)\ue002")
 _LONE_ARGUMENT = re.compile("([a-z0-9]+)\\((\ue000[^\ue002]*\ue002)\\)")
 
@@ -357,10 +361,12 @@ class _Painter:
         return (*name, (" = ", ""), *runs_of(write(row.formula, RUN_STYLE)))
 
     def _operation_title(self, i: int) -> Runs:
-        given = [self.graph.constants[~j].value for j in self.graph.operands[i] if j < 0]
-        small = [write(literal(value), RUN_STYLE) for value in given if np.ndim(value) == 0]
-        name: Runs = ((self.graph.primitives[i].name, "b"),)
-        return (*name, (" " + ", ".join(small), "")) if small else name
+        """Return the operation's name, or its formula with □ for the array where a number takes part: "0.1 · □"."""
+        formula = self.rows[i].formula
+        if formula is None or not any(isinstance(arg.head, Literal) and not np.ndim(arg.value) for arg in formula.args):
+            return ((self.graph.primitives[i].name, "b"),)
+        boxes = tuple(arg if isinstance(arg.head, Literal) else Term(HOLE, (), arg.value) for arg in formula.args)
+        return ((write(Term(formula.head, boxes, formula.value, formula.params)), "b"),)
 
     def _scalar_rows(self, i: int) -> tuple[Row, ...]:
         row, rows = self.rows[i], []
@@ -369,7 +375,8 @@ class _Painter:
         if "tangent" in self.show and self.column is not None:
             rows.append(Row("tangent", "tangent", significant(row.tangents[self.trace.columns[0]].value)))
         if "adjoint" in self.show and row.adjoint is not None:
-            rows.append(Row("adjoint", "adjoint", significant(row.adjoint.value)))
+            known = self.graph.types[i].dtype != BOOL
+            rows.append(Row("adjoint", "adjoint", significant(row.adjoint.value) if known else UNKNOWN))
         return tuple(rows)
 
     def _tensor_rows(self, i: int) -> tuple[Row, ...]:
@@ -381,7 +388,8 @@ class _Painter:
             rows.append(Row("tangent", "‖tan‖" if np.ndim(tangent) else "tan", self._size(tangent)))
         if "adjoint" in self.show and row.adjoint is not None:
             adjoint = row.adjoint.value
-            rows.append(Row("adjoint", "‖adj‖" if np.ndim(adjoint) else "adj", self._size(adjoint)))
+            number = self._size(adjoint) if self.graph.types[i].dtype != BOOL else UNKNOWN
+            rows.append(Row("adjoint", "‖adj‖" if np.ndim(adjoint) else "adj", number))
         return tuple(rows)
 
     def _size(self, value: Any) -> str:

@@ -1,14 +1,18 @@
 """Formulas on paper: one walk over a `Term`, several styles.
 
 A style says how names, numbers and parentheses look; what an operation looks like stands in its row of the rule table. The
-substituted form is the same walk with names replaced by their numbers, negative ones in parentheses.
+substituted form is the same walk with names replaced by their numbers, negative ones in parentheses. MathML is made from
+the LaTeX form, so that there is one set of templates for both.
+
+The walk keeps its own stack, and a formula that only grows to the right (a sum of ten thousand contributions) is appended to
+piece by piece, so that depth and length cost linear time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,25 +21,47 @@ from adlab.algebra.notation import AS_NUMBER, Literal, Symbol, Term, leaves
 from adlab.ir.constant import NamedNumber
 from adlab.ir.index import FrozenArray, format_index
 from adlab.ir.primitive import Notation, Params, Primitive
-from adlab.primitives.notation import ATOM, NEGATIVE, POWER, PRODUCT
-from adlab.render.numbers import SMALL_ARRAY, latex_number, plain, shape_text, text_number
+from adlab.primitives.notation import ATOM, COMPARE, NEGATIVE, POWER, PRODUCT
+from adlab.render.mathml import mathml
+from adlab.render.names import GREEK, ascii_name, latex_name
+from adlab.render.numbers import (
+    SMALL_ARRAY,
+    latex_number,
+    latex_spelling,
+    literal_text,
+    nested,
+    plain,
+    shape_text,
+    text_number,
+)
+
+__all__ = ["GREEK", "TEXT", "Style", "can_substitute", "notation_of", "write"]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 FRACTION = PRODUCT + 5
 """A drawn fraction needs no parentheses in a product, but does as a base."""
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
-)
+DOT, BAR = "\u0307", "\u0304"
+
+_PLAIN = str.maketrans({"·": "*", "−": "-", "≤": "<=", "≥": ">=", "≠": "!=", "²": "^2", "ᵀ": ".T", "∂": "d", "…": "..."})
 
 
-@dataclass(frozen=True)
 class Piece:
-    """A written formula and how tightly it binds."""
+    """A written formula in parts, and how tightly it binds."""
 
-    text: str
-    level: int
+    __slots__ = ("chunks", "level")
+
+    def __init__(self, text: str, level: int) -> None:
+        self.chunks = [text]
+        self.level = level
+
+    @property
+    def text(self) -> str:
+        """The parts together."""
+        if len(self.chunks) > 1:
+            self.chunks = ["".join(self.chunks)]
+        return self.chunks[0]
 
 
 @dataclass(frozen=True)
@@ -46,63 +72,52 @@ class Style:
     digits: int = 3
 
     def number(self, value: Any) -> str:
-        """Return a number of the program or of the point."""
-        if isinstance(value, np.ndarray) and value.ndim:
+        """Return a number of the point."""
+        if np.ndim(value):
             return self.array(value)
         if self.kind == "latex":
             return latex_number(value, self.digits)
-        if self.kind == "mathml":
-            return _mathml_number(text_number(value, self.digits))
         return plain(value, self.digits) if self.kind == "ascii" else text_number(value, self.digits)
 
     def literal(self, value: Any) -> str:
         """Return a literal with all its digits: it is part of the formula, not of the point."""
         if isinstance(value, NamedNumber):
-            names = {"text": "π" if value.symbol == "pi" else value.symbol, "ascii": value.symbol}
-            names |= {"latex": r"\pi" if value.symbol == "pi" else value.symbol, "mathml": f"<mi>{names['text']}</mi>"}
-            return names[self.kind]
-        if isinstance(value, np.ndarray) and value.ndim:
+            if self.kind == "latex":
+                return latex_name(value.symbol)
+            return "π" if value.symbol == "pi" and self.kind == "text" else value.symbol
+        if np.ndim(value):
             return self.array(value)
-        return Style(self.kind, 17).number(value) if not _short(value) else self._short_literal(value)
-
-    def _short_literal(self, value: Any) -> str:
-        text = repr(int(value)) if float(value).is_integer() and abs(value) < 1e16 else repr(float(value))
-        text = text.replace("e-0", "e-").replace("e+", "e")
-        if self.kind == "ascii":
-            return text
+        text = literal_text(value)
         if self.kind == "latex":
-            mantissa, _, exponent = text.partition("e")
-            return f"{mantissa} \\times 10^{{{int(exponent)}}}" if exponent else mantissa
-        shown = text.replace("-", "−")
-        return _mathml_number(shown) if self.kind == "mathml" else shown
+            return latex_spelling(text)
+        if self.kind == "ascii" or text.isalpha():
+            return text
+        return "−" + text[1:] if text.startswith("-") else text
 
     def array(self, value: Any) -> str:
         """Return a small array in full, a large one as its shape."""
-        if value.size > SMALL_ARRAY:
-            text = shape_text(value.shape)
-            words = {"latex": rf"[{text}]".replace("×", r" \times "), "mathml": f"<mtext>[{text}]</mtext>"}
-            return words.get(self.kind, f"[{text.replace('×', 'x') if self.kind == 'ascii' else text}]")
-        inner = [self.number(item if np.ndim(item) else item) for item in value]
-        if self.kind == "mathml":
-            return "<mrow><mo>[</mo>" + "<mo>,</mo>".join(inner) + "<mo>]</mo></mrow>"
-        return f"[{', '.join(inner)}]"
+        array = np.asarray(value)
+        if array.size > SMALL_ARRAY:
+            text = shape_text(array.shape)
+            words = {"latex": text.replace("×", r" \times "), "ascii": text.replace("×", "x")}
+            return f"[{words.get(self.kind, text)}]"
+        if self.kind == "latex" and array.ndim == 2 and array.size:
+            rows = r" \\ ".join(" & ".join(self.number(item) for item in row) for row in array)
+            return rf"\left[\begin{{smallmatrix}} {rows} \end{{smallmatrix}}\right]"
+        return nested(array, self.number)
 
     def symbol(self, name: Symbol) -> str:
         """Return a name with its index and mark."""
         if self.kind == "latex":
             return _latex_symbol(name)
-        if self.kind == "mathml":
-            return _mathml_symbol(name)
-        index = name.index.translate(SUBSCRIPTS) if name.index.startswith("-") and self.kind == "text" else name.index
         if self.kind == "ascii":
-            return {"": "", "dot": "d", "bar": "b"}[name.mark] + name.base + name.index.replace("-", "m")
-        return name.base[:1] + {"": "", "dot": "\u0307", "bar": "\u0304"}[name.mark] + name.base[1:] + index
+            return {"": "", "dot": "d", "bar": "b"}[name.mark] + ascii_name(name.base) + name.index.replace("-", "m")
+        index = name.index.translate(SUBSCRIPTS) if name.index.startswith("-") else name.index
+        return name.base[:1] + {"": "", "dot": DOT, "bar": BAR}[name.mark] + name.base[1:] + index
 
     def parenthesised(self, text: str) -> str:
         """Return the formula in parentheses."""
-        if self.kind == "latex":
-            return rf"\left({text}\right)"
-        return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>" if self.kind == "mathml" else f"({text})"
+        return rf"\left({text}\right)" if self.kind == "latex" else f"({text})"
 
 
 TEXT = Style()
@@ -111,14 +126,30 @@ TEXT = Style()
 def write(term: Term | int | float, style: Style = TEXT, *, substitute: bool = False) -> str:
     """Return a formula in a style; with ``substitute``, names give way to their numbers at the point.
 
+    Parameters
+    ----------
+    term : Term or number
+    style : Style
+        "text" parses back as an expression, "ascii" as well; "latex" and "mathml" are mathematics without delimiters.
+    substitute : bool
+        Write the numbers that the names have at the point.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> from adlab.algebra.notation import symbol
     >>> v0, v1 = symbol("v", 0, 2.0), symbol("v", 1, -5.0)
     >>> write(1 / v0 - v1), write(1 / v0 - v1, substitute=True)
     ('1/v0 − v1', '1/2 − (−5)')
+    >>> write(1 / v0 - v1, Style("latex"))
+    '\\\\frac{1}{v_{0}} - v_{1}'
     """
-    return _piece(term, style, substitute).text
+    if style.kind == "mathml":
+        return mathml(_written(term, Style("latex", style.digits), substitute).text)
+    return _written(term, style, substitute).text
 
 
 def can_substitute(term: Term) -> bool:
@@ -126,23 +157,53 @@ def can_substitute(term: Term) -> bool:
     return all(np.size(leaf.value) <= SMALL_ARRAY for leaf in leaves(term))
 
 
-def _piece(term: Any, style: Style, substitute: bool) -> Piece:
+def _written(term: Any, style: Style, substitute: bool) -> Piece:
+    """Walk the formula, operands before operations, and return it written."""
+    done: list[Piece] = []
+    stack: list[tuple[Any, bool]] = [(term, False)]
+    while stack:
+        item, ready = stack.pop()
+        leaf = None if ready else _leaf(item, style, substitute)
+        if leaf is not None:
+            done.append(leaf)
+        elif not isinstance(item.head, Primitive) and item.head is AS_NUMBER:
+            stack.append((item.args[0], False))
+        elif not ready:
+            stack.append((item, True))
+            stack.extend((arg, False) for arg in reversed(item.args))
+        else:
+            at = len(done) - len(item.args)
+            parts = done[at:]
+            del done[at:]
+            done.append(_application(item, parts, style))
+    return done[0]
+
+
+def _leaf(term: Any, style: Style, substitute: bool) -> Piece | None:
+    """Return a name or a number written; None for what has operands."""
     if not isinstance(term, Term):
         return _number_piece(term, style.literal(term))
     head = term.head
     if isinstance(head, Literal):
         return _number_piece(head.value, style.literal(head.value))
-    if isinstance(head, Symbol):
-        if substitute:
-            return _number_piece(term.value, style.number(term.value))
+    if isinstance(head, Symbol) and not substitute:
         return Piece(style.symbol(head), ATOM)
-    if head is AS_NUMBER:
-        if substitute:
-            return _number_piece(term.value, style.number(term.value))
-        return _piece(term.args[0], style, substitute)
-    parts = [_piece(arg, style, substitute) for arg in term.args]
-    if isinstance(head, Primitive) and head.name == "power" and style.kind in ("text", "mathml"):
+    if isinstance(head, Symbol) or (substitute and head is AS_NUMBER):
+        return _number_piece(term.value, style.number(term.value))
+    return None
+
+
+def _number_piece(value: Any, text: str) -> Piece:
+    if text.startswith(("-", "−")):
+        return Piece(text, NEGATIVE)
+    return Piece(text, PRODUCT if r"\times 10" in text and np.ndim(value) == 0 else ATOM)
+
+
+def _application(term: Term, parts: list[Piece], style: Style) -> Piece:
+    head = term.head
+    if isinstance(head, Primitive) and head.name == "power" and style.kind != "latex":
         return _power(term, parts, style)
+    assert isinstance(head, (Primitive, Notation))
     notation = head if isinstance(head, Notation) else notation_of(head, term.params)
     return _apply(notation, parts, term.params, style)
 
@@ -153,155 +214,90 @@ def notation_of(primitive: Primitive, params: Params) -> Notation:
     return notation if isinstance(notation, Notation) else notation(dict(params))
 
 
-def _number_piece(value: Any, text: str) -> Piece:
-    negative = np.ndim(value) == 0 and not isinstance(value, (bool, np.bool_)) and float(value) < 0
-    if negative and text.lstrip("−-<mn>o/") not in ("0", ""):
-        return Piece(text, NEGATIVE)
-    return Piece(text, PRODUCT if "times" in text and np.ndim(value) == 0 else ATOM)
-
-
 def _apply(notation: Notation, parts: Sequence[Piece], params: Params, style: Style) -> Piece:
-    levels = notation.operand_levels
-    bare = notation.level == ATOM and levels == (0,)
-    encloses = style.kind in ("latex", "mathml") and "\\frac" in notation.latex
-    inner = []
+    """Return an application: operands that bind too loosely in parentheses, the rest from the template."""
+    latex = style.kind == "latex"
+    inner: list[Piece] = []
     for position, part in enumerate(parts):
-        raised = style.kind == "latex" and position == 1 and notation.latex.endswith("^{{{1}}}")
-        wanted = 0 if bare or encloses or raised else levels[min(position, len(levels) - 1)]
-        inner.append(part.text if part.level >= wanted else style.parenthesised(part.text))
-    level = notation.level
-    if style.kind == "latex" and notation.latex_level is not None:
-        level = notation.latex_level
-    return Piece(_fill(notation, inner, params, style), FRACTION if encloses else level)
+        wanted = _wanted(notation, position, latex)
+        inner.append(part if part.level >= wanted else Piece(style.parenthesised(part.text), ATOM))
+    level = notation.latex_level if latex and notation.latex_level is not None else notation.level
+    if latex and r"\frac" in notation.latex:
+        level = FRACTION
+    template = notation.latex if latex else notation.text
+    if template.startswith("{0}") and inner and "{*}" not in template:
+        whole = inner[0]
+        whole.chunks.append(_fill(template[3:], inner, params, style))
+        whole.level = level
+        return whole
+    return Piece(_fill(template, inner, params, style), level)
 
 
-def _fill(notation: Notation, parts: Sequence[str], params: Params, style: Style) -> str:
-    if style.kind == "mathml":
-        return _mathml(notation, parts, params)
-    template = notation.latex if style.kind == "latex" else notation.text
-    if style.kind == "ascii":
-        template = _ascii(template)
-    extra = "".join(f", {name}={_format_param(value)}" for name, value in params if not _default(name, value))
-    template = template.replace("{*}", ", ".join(f"{{{k}}}" for k in range(len(parts))))
-    return template.replace("{params}", extra.replace("{", "{{").replace("}", "}}")).format(*parts)
+def _wanted(notation: Notation, position: int, latex: bool) -> int:
+    """Return the level that an operand must reach to stand without parentheses."""
+    if latex and _enclosed(notation.latex, position):
+        return 0
+    if notation.level == ATOM and notation.operand_levels == (0,):
+        return 0
+    if notation.level == COMPARE:
+        return COMPARE + 1  # comparisons do not chain
+    return notation.operand_levels[min(position, len(notation.operand_levels) - 1)]
+
+
+@lru_cache(maxsize=1024)
+def _enclosed(template: str, position: int) -> bool:
+    r"""Return whether a LaTeX template itself fences the operand: below a root, in a fraction, raised as an exponent."""
+    place = f"{{{position}}}"
+    return any(mark + place in template for mark in ("^{{", r"\sqrt{{", r"\sqrt[3]{{", r"\frac{{", r"}}{{"))
+
+
+def _fill(template: str, parts: Sequence[Piece], params: Params, style: Style) -> str:
+    template = _ascii_template(template) if style.kind == "ascii" else template
+    if "{*}" in template:
+        template = template.replace("{*}", ", ".join(f"{{{k}}}" for k in range(len(parts))))
+    if "{params}" in template:
+        extra = "".join(_param(name, value, style) for name, value in params if not _default(name, value))
+        template = template.replace("{params}", extra.replace("{", "{{").replace("}", "}}"))
+    return template.format(*(part.text if f"{{{k}}}" in template else "" for k, part in enumerate(parts)))
+
+
+@lru_cache(maxsize=4096)
+def _ascii_template(template: str) -> str:
+    return ascii_name(template.translate(_PLAIN))
 
 
 def _power(term: Term, parts: Sequence[Piece], style: Style) -> Piece:
-    base, exponent = term.args
-    left = parts[0].text if parts[0].level > POWER else style.parenthesised(parts[0].text)
-    if style.kind == "mathml":
-        return Piece(f"<msup><mrow>{left}</mrow><mrow>{parts[1].text}</mrow></msup>", POWER)
-    value = exponent.head.value if isinstance(exponent.head, Literal) else None
-    if type(value) is int:
-        return Piece(left + str(value).translate(SUPERSCRIPTS), POWER)
-    right = parts[1].text if parts[1].level >= ATOM else style.parenthesised(parts[1].text)
-    return Piece(f"{left}^{right}", POWER)
-
-
-def _short(value: Any) -> bool:
-    return not isinstance(value, (bool, np.bool_)) and bool(np.isfinite(float(value)))
+    exponent = term.args[1].head
+    base = parts[0].text if parts[0].level > POWER else style.parenthesised(parts[0].text)
+    if style.kind == "text" and isinstance(exponent, Literal) and type(exponent.value) is int:
+        return Piece(base + str(exponent.value).translate(SUPERSCRIPTS), POWER)
+    raised = parts[1].text if parts[1].level >= ATOM else style.parenthesised(parts[1].text)
+    return Piece(f"{base}^{raised}", POWER)
 
 
 def _default(name: str, value: Any) -> bool:
     return (name, value) in (("axis", None), ("keepdims", False)) or name in ("graph", "name")
 
 
-def _format_param(value: Any) -> str:
+def _param(name: str, value: Any, style: Style) -> str:
+    text = _param_value(value)
+    if style.kind != "latex":
+        return f", {name}={text}"
+    return rf", \mathrm{{{name}}}={text}".replace("_", r"\_") if not any(map(str.isalpha, text)) else (
+        rf", \mathrm{{{name}}}=\mathrm{{{text}}}".replace("_", r"\_")
+    )
+
+
+def _param_value(value: Any) -> str:
     if isinstance(value, tuple) and any(isinstance(v, (FrozenArray, tuple)) for v in value):
         return f"[{format_index(value)}]"
     return str(value)
 
 
-def _ascii(template: str) -> str:
-    for mark, plain_mark in (("·", "*"), ("−", "-"), ("≤", "<="), ("≥", ">="), ("≠", "!="), ("²", "^2"), ("ᵀ", ".T")):
-        template = template.replace(mark, plain_mark)
-    return template
-
-
-# ------------------------------------------------------------------------------------------------------ LaTeX names
-
-
-def _latex_name(base: str) -> str:
-    if base in GREEK:
-        return "\\" + base
-    return base if len(base) == 1 else rf"\mathit{{{base}}}".replace("_", r"\_")
-
-
 def _latex_symbol(name: Symbol) -> str:
-    base = _latex_name(name.base)
-    marked = {"": base, "dot": rf"\dot{{{base}}}", "bar": rf"\bar{{{base}}}"}[name.mark]
-    return f"{marked}_{{{name.index}}}" if name.index else marked
-
-
-# ---------------------------------------------------------------------------------------------------------- MathML
-
-
-def _mathml_number(text: str) -> str:
-    mantissa, _, exponent = text.partition("e")
-    sign = "<mo>−</mo>" if mantissa.startswith("−") else ""
-    number = f"{sign}<mn>{escape(mantissa.lstrip('−'))}</mn>"
-    if not exponent:
-        return number
-    return f"{number}<mo>×</mo><msup><mn>10</mn><mrow>{_mathml_number(exponent)}</mrow></msup>"
-
-
-def _mathml_symbol(name: Symbol) -> str:
-    base = f"<mi>{escape(name.base)}</mi>"
+    base = latex_name(name.base)
     if name.mark:
-        mark = "˙" if name.mark == "dot" else "¯"
-        base = f'<mover accent="true">{base}<mo>{mark}</mo></mover>'
-    if not name.index:
-        return base
-    negative = name.index.startswith("-")
-    index = f"<mrow><mo>−</mo><mn>{name.index[1:]}</mn></mrow>" if negative else f"<mn>{escape(name.index)}</mn>"
-    return f"<msub>{base}{index}</msub>"
-
-
-def _mathml(notation: Notation, parts: Sequence[str], params: Params) -> str:
-    rows = [f"<mrow>{part}</mrow>" for part in parts]
-    latex = notation.latex
-    if latex.startswith(r"\frac"):
-        return f"<mfrac>{rows[0]}{rows[1]}</mfrac>"
-    if latex == r"\sqrt{{{0}}}":
-        return f"<msqrt>{parts[0]}</msqrt>"
-    if latex.startswith(r"\sqrt[3]"):
-        return f"<mroot>{rows[0]}<mn>3</mn></mroot>"
-    if latex == "e^{{{0}}}":
-        return f"<msup><mi>e</mi>{rows[0]}</msup>"
-    if latex == "{{{0}}}^{{2}}":
-        return f"<msup>{rows[0]}<mn>2</mn></msup>"
-    if latex.startswith("{{{0}}}^{{\\mathsf T}}"):
-        return f"<msup>{rows[0]}<mi>T</mi></msup>"
-    return _mathml_from_text(notation.text, parts, params)
-
-
-def _mathml_from_text(template: str, parts: Sequence[str], params: Params) -> str:
-    """Return MathML for an infix or function template: its words become identifiers, its marks operators."""
-    extra = "".join(f", {name}={_format_param(value)}" for name, value in params if not _default(name, value))
-    template = template.replace("{params}", extra)
-    template = template.replace("{*}", ", ".join(f"{{{k}}}" for k in range(len(parts))))
-    out, word, k = [], "", 0
-    while k < len(template):
-        char = template[k]
-        if char == "{" and "}" in template[k:]:
-            stop = template.index("}", k)
-            out += [_mathml_word(word), f"<mrow>{parts[int(template[k + 1 : stop])]}</mrow>"]
-            word, k = "", stop + 1
-            continue
-        word, k = word + char, k + 1
-    return "".join([*out, _mathml_word(word)])
-
-
-def _mathml_word(word: str) -> str:
-    """Return what stands between operands: identifiers as <mi>, everything else as operators."""
-    pieces, name = [], ""
-    for char in word + " ":
-        if char.isalnum() or char == "_":
-            name += char
-            continue
-        if name:
-            pieces.append(f"<mn>{name}</mn>" if name.isdigit() else f"<mi>{escape(name)}</mi>")
-            name = ""
-        if char != " ":
-            pieces.append(f"<mo>{escape(char)}</mo>")
-    return "".join(pieces)
+        # the mark belongs on the letter, not over its index
+        letter, underscore, index = base.partition("_{")
+        base = rf"\{name.mark}{{{letter}}}{underscore}{index}"
+    return f"{base}_{{{name.index}}}" if name.index else base

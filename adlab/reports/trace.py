@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adlab.algebra.notation import AS_NUMBER, NOTATION, Symbol, Term, literal, symbol
+from adlab.algebra.notation import AS_NUMBER, NOTATION, Symbol, Term, derivative, literal, symbol
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
@@ -23,11 +23,14 @@ from adlab.ir.primitive import Notation, Primitive, Site
 from adlab.primitives import TABLE
 from adlab.primitives.notation import NEGATIVE, POWER, PRODUCT, SUM
 from adlab.primitives.rules import Elementwise, unbroadcast
-from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep
+from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep, site_of
 
 MODES = ("evaluate", "forward", "reverse", "all")
 MAX_COLUMNS = 12
 """So many tangent columns are shown; a trace says how many it leaves out."""
+
+LONG_RULE = 24
+"""A rule whose formula has more names and numbers than this is written as its local derivative's name."""
 
 TIGHT = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
 LOOSE = Notation("{0} · {1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT))
@@ -203,12 +206,20 @@ class _TraceBuilder:
         self.tangents: list[dict[str, Cell]] = [{} for _ in self.values]
         self.adjoints: list[Adjoint | None] = [None] * len(self.values)
         self.active = active_nodes(graph, range(len(graph.inputs)))
+        self.sites: dict[int, Site] = {}
         self.costs: dict[str, dict[str, int]] = {"evaluation": {"evaluations": 1, **self._operations()}}
 
     # --------------------------------------------------------------------------------------------------- evaluation
 
     def site(self, i: int) -> Site:
-        """Return node ``i`` as rules see it, in formulas."""
+        """Return node ``i`` as rules see it, in formulas; asked for once per operand, so nodes of many are kept."""
+        if len(self.graph.operands[i]) <= 3:
+            return self._site(i)
+        if i not in self.sites:
+            self.sites[i] = self._site(i)
+        return self.sites[i]
+
+    def _site(self, i: int) -> Site:
         graph = self.graph
         xs = tuple(self.terms[j] if j >= 0 else self.literals[~j] for j in graph.operands[i])
         types = tuple(graph.type_of(j) for j in graph.operands[i])
@@ -303,6 +314,8 @@ class _TraceBuilder:
             return _sum([_product(self._local(i, p), t, TIGHT) for p, t in enumerate(given) if t is not None])
         if not isinstance(rule, Elementwise):
             formula = rule.jvp(NOTATION, site, given)
+            if isinstance(formula, Term) and _is_long(formula):
+                return _sum([_product(self._local(i, p), t, TIGHT) for p, t in enumerate(given) if t is not None])
             return formula if isinstance(formula, Term) or formula is None else literal(formula)
         parts = []
         for partial, tangent in zip(rule.partials, given, strict=True):
@@ -319,14 +332,14 @@ class _TraceBuilder:
         seed = np.zeros(graph.type_of(operand).shape, graph.type_of(operand).dtype)
         seed[element] = 1
         adjoints = reverse_sweep(graph, NUMPY, self.values, [(operand, seed[()])])
-        users = graph.users()
+        users = _uses(graph)
         rank = {node: position for position, node in enumerate(self.order)}
         marked = [
             None if adjoint is None else symbol("v", self.numbers[i], adjoint, "bar") for i, adjoint in enumerate(adjoints)
         ]
         for i, adjoint in enumerate(adjoints):
-            seen = sorted(dict.fromkeys(users[i]), key=rank.__getitem__)
-            parts = [part for user in seen for part in self._contributions(i, user, marked[user])]
+            seen = sorted(users[i], key=lambda use: (rank[use[0]], use[1]))
+            parts = [part for user, position in seen for part in self._contribution(i, user, position, marked[user])]
             formulas = [part.formula for part in parts]
             if i == operand:
                 formulas.insert(0, _seed_term(name, self.terms[i], seed[()]))
@@ -348,37 +361,50 @@ class _TraceBuilder:
         total = sum(type.size for type in self.graph.output_types)
         raise InputError(f"There is no output {output}: the function has {total}, counted from 0.")
 
-    def _contributions(self, i: int, user: int, cotangent: Term | None) -> list[Contribution]:
-        """Return what ``user`` gives to the adjoint of ``i``: one part per operand position that is ``i``."""
+    def _contribution(self, i: int, user: int, position: int, cotangent: Term | None) -> list[Contribution]:
+        """Return what ``user`` gives to the adjoint of ``i``, its operand at ``position``; empty if nothing."""
         rule = self.graph.primitives[user].rule
         if cotangent is None or rule is None or not self.active[i]:
             return []
-        site, parts = self.site(user), []
+        site = self.site(user)
         head = self.terms[user].head
         assert isinstance(head, Symbol)
-        for position, j in enumerate(self.graph.operands[user]):
-            if j != i:
-                continue
-            if site.primitive.composite:
-                part: Any = _product(cotangent, self._local(user, position), LOOSE)
-            elif isinstance(rule, Elementwise):
-                part = _reverse_part(rule, site, cotangent, position)
-            else:
-                part = rule.vjp(NOTATION, site, cotangent, position)
-            if part is not None:
-                parts.append(Contribution(head, part, part.value))
-        return parts
+        if site.primitive.composite:
+            part: Any = _product(cotangent, self._local(user, position), LOOSE)
+        elif isinstance(rule, Elementwise):
+            part = _reverse_part(rule, site, cotangent, position)
+        else:
+            part = rule.vjp(NOTATION, site, cotangent, position)
+            if isinstance(part, Term) and _is_long(part):
+                part = Term(LOOSE, (cotangent, self._local(user, position)), part.value)
+        return [] if part is None else [Contribution(head, _term(part), _term(part).value)]
 
     def _local(self, i: int, position: int) -> Term:
-        """Return the local Jacobian of a collapsed scope by one operand, as a name with its value."""
+        """Return the local Jacobian of node ``i`` by one operand, as a name with its value."""
         site = self.site(i)
+        operand = site.xs[position] if isinstance(site.xs[position], Term) else literal(site.xs[position])
+        if not site.primitive.composite:
+            return derivative(self.terms[i], operand, self._small_jacobian(i, position))
         xs = [NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j] for j in self.graph.operands[i]]
         inner: Graph = site.params["graph"]
-        values = evaluate(inner, NUMPY, xs)
-        jacobian = _dense_jacobian(inner, values, position)
-        operand = site.xs[position]
-        index = operand.head.index if isinstance(operand, Term) and isinstance(operand.head, Symbol) else str(position)
-        return Term(Symbol(f"∂{site.params['name']}/∂v", index), (), jacobian)
+        jacobian = _dense_jacobian(inner, evaluate(inner, NUMPY, xs), position)
+        return derivative(Term(Symbol(site.params["name"]), (), self.values[i]), operand, jacobian)
+
+    def _small_jacobian(self, i: int, position: int) -> Any:
+        """Return the local Jacobian of a node that is no scope; one too large to be written is only its shape."""
+        out, into = self.graph.types[i], self.graph.type_of(self.graph.operands[i][position])
+        if out.size * into.size > LONG_RULE:
+            return np.broadcast_to(np.nan, out.shape + into.shape)
+        constants = [NUMPY.constant(constant) for constant in self.graph.constants]
+        site, rule = site_of(self.graph, i, self.values, constants), self.graph.primitives[i].rule
+        assert rule is not None
+        rows = []
+        for element in np.ndindex(*out.shape):
+            seed = np.zeros(out.shape)
+            seed[element] = 1
+            row = rule.vjp(NUMPY, site, seed[()], position)
+            rows.append(np.zeros(into.shape) if row is None else row)
+        return np.reshape(rows, out.shape + into.shape)[()]
 
     # -------------------------------------------------------------------------------------------------------- costs
 
@@ -439,9 +465,27 @@ def _sum(parts: Sequence[Term]) -> Term:
 
 
 def _seed_term(output: str, node: Term, seed: Any) -> Term:
-    head = node.head
-    assert isinstance(head, Symbol)
-    return Term(Symbol(f"∂{output}/∂{head.base}", head.index), (), seed)
+    return derivative(Term(Symbol(output), (), seed), node, seed)
+
+
+def _uses(graph: Graph) -> list[list[tuple[int, int]]]:
+    """Return, for each node, the (node, operand position) pairs that use it."""
+    uses: list[list[tuple[int, int]]] = [[] for _ in range(len(graph))]
+    for user, operands in enumerate(graph.operands):
+        for position, operand in enumerate(operands):
+            if operand >= 0:
+                uses[operand].append((user, position))
+    return uses
+
+
+def _is_long(term: Term) -> bool:
+    """Return whether a formula has more names and numbers than anyone reads."""
+    count, stack = 0, [term]
+    while stack and count <= LONG_RULE:
+        item = stack.pop()
+        count += not item.args
+        stack.extend(item.args)
+    return count > LONG_RULE
 
 
 def _dense_jacobian(graph: Graph, values: Sequence[Any], position: int) -> Any:
@@ -461,19 +505,28 @@ def first_bad(graph: Graph, values: Sequence[Any], terms: Sequence[Term]) -> str
     for i in range(len(graph)):
         if np.all(np.isfinite(values[i])):
             continue
-        operands = graph.operands[i]
-        if any(j >= 0 and not np.all(np.isfinite(values[j])) for j in operands):
+        operands = list(dict.fromkeys(j for j in graph.operands[i] if j >= 0))
+        if any(not np.all(np.isfinite(values[j])) for j in operands):
             continue
-        from adlab.render.numbers import text_number
-
-        name = f"v{terms[i].head.index}"  # type: ignore[union-attr]
         if i < len(graph.inputs):
-            return f"The input {graph.inputs[i]} is already not finite."
-        shown = ", ".join(
-            f"v{terms[j].head.index} = {text_number(values[j]) if np.ndim(values[j]) == 0 else 'an array'}"  # type: ignore[union-attr]
-            for j in operands
-            if j >= 0
+            return f"The input {graph.inputs[i]} is already {_not_finite(values[i])}."
+        given = ", ".join(f"{_label(terms[j])} = {_in_words(values[j])}" for j in operands)
+        after = f" at {given}" if given else ""
+        return (
+            f"{_label(terms[i])}, the {graph.primitives[i].name}{after}, is {_not_finite(values[i])}; "
+            "it is the first value that is not finite."
         )
-        what = "NaN" if np.any(np.isnan(values[i])) else "infinite"
-        return f"{name} = {graph.primitives[i].name} is the first value that is {what}; its operands: {shown or 'literals'}."
     return ""
+
+
+def _label(term: Term) -> str:
+    assert isinstance(term.head, Symbol)
+    return f"{term.head.base}{term.head.index}".replace("-", "−")
+
+
+def _not_finite(value: Any) -> str:
+    return "NaN" if np.any(np.isnan(value)) else "infinite"
+
+
+def _in_words(value: Any) -> str:
+    return f"{float(value):.6g}".replace("-", "−") if np.ndim(value) == 0 else "an array"

@@ -132,6 +132,10 @@ PROGRAMS = [
     ("x[5:1:-2]", "x [(slice(5,1,-2),)]"),
     ("x[..., newaxis, None, 0]", "x [(Ellipsis,None,None,0)]"),
     ("x[…]", "x [(Ellipsis,)]"),
+    ("x[[0, -1, 2], 1:]", "x [((0,-1,2),slice(1,None,None))]"),
+    ("x[[[0], [1,],], []]", "x [(((0,),(1,)),())]"),
+    ("f(x, index=[0:2, [1]], k=[1])", "x (slice(0, 2, None), (1,)) 1 list/1 f/1:index:k"),
+    ("-∞", "inf u-"),
     ("2^x[1]", "2 x [(1,)] **"),
     ("[1, 2, 3][0]", "1 2 3 list/3 [(0,)]"),
     # calls
@@ -328,7 +332,13 @@ ERRORS = [
     ("x[]", 2, "is empty"),
     ("x[i]", 3, "'i' does not fit"),
     ("x[1.5]", 3, "'1.5' does not fit"),
-    ("x[[0, 1]]", 3, "'[' does not fit"),
+    ("x[[0, 1:2]]", 8, "':' does not fit"),
+    ("x[[0, 1]", 2, "'[' is never closed"),
+    ("x[[0 1]]", 6, "'1' does not fit"),
+    ("x[[i]]", 4, "'i' does not fit"),
+    ("x[[0, 1)]", 8, "'[' at column 3 is closed by ')'"),
+    ("x[" + "[" * 100, 35, "'[' does not fit"),
+    ("f(index=[i])", 10, "'i' does not fit"),
     ("x[1 2]", 5, "'2' does not fit"),
     ("x[,]", 3, "',' does not fit"),
     ("x[1:2:3:4]", 8, "':' does not fit"),
@@ -422,8 +432,13 @@ def is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def item(node: ast.expr | None) -> int | slice | None:
+def item(node: ast.expr | None) -> int | slice | tuple[object, ...] | None:
     match node:
+        case ast.List(elts=elements):
+            parts = [item(element) for element in elements]
+            if any(isinstance(part, slice) or is_none(element) for part, element in zip(parts, elements, strict=True)):
+                raise RefusedError
+            return tuple(parts)
         case None:
             return None
         case ast.Slice(lower=lower, upper=upper, step=step):

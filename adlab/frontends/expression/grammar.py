@@ -140,12 +140,20 @@ class _Parser:
                 self._yard.prefix(Instruction("call", "sqrt", token.column, 1))
             case "not":
                 self._yard.prefix(Instruction("unary", "not", token.column, 1))
+            case "open" if token.text == "[" and self._is_subscript():
+                items = read_subscript(self._tokens, token)
+                self._yard.output.append(Instruction("constant", items, token.column))
+                self._expects_operand = False
             case "open":
                 self._open("group" if token.text == "(" else "list", token, token)
             case "close" if self._may_close_here():
                 self._close(token)
             case _:
                 raise self._no_operand(token)
+
+    def _is_subscript(self) -> bool:
+        """Tell whether a bracket here holds a subscript: the keyword argument ``index=[0:2, 1]``."""
+        return self._previous.kind == "assign" and self._frames[-1].keyword == "index"
 
     def _may_close_here(self) -> bool:
         """Tell whether the open bracket may end without another element: ``f()``, ``(x,)``."""

@@ -9,6 +9,7 @@ kind           value                  operands (`count`)    meaning
 =============  =====================  ====================  ================================================
 ``number``     int or float           0                     a literal; ``2`` is an int, ``2.0`` a float
 ``constant``   True, False or None    0                     for static parameters such as ``keepdims=True``
+``constant``   tuple of items         0                     a subscript given as ``index=[0:2, 1]``
 ``name``       str                    0                     an input, or a constant such as ``pi``
 ``unary``      ``- + not``            1                     a sign or a logical negation
 ``binary``     ``+ - * / @ **``       2                     arithmetic; the right operand is on top
@@ -38,7 +39,8 @@ Kind: TypeAlias = Literal[
 ]
 
 # Plain Python objects, so that a tuple of them indexes an array as it stands; newaxis is None, as in NumPy.
-SubscriptItem: TypeAlias = int | slice | EllipsisType | None
+# A tuple stands for a list of whole numbers, possibly nested, which picks elements.
+SubscriptItem: TypeAlias = int | slice | EllipsisType | None | tuple["SubscriptItem", ...]
 
 Value: TypeAlias = int | float | bool | str | tuple[SubscriptItem, ...] | None
 

@@ -1,8 +1,9 @@
 """What stands between the brackets of ``x[…]``: whole numbers and slices, written out.
 
-A subscript holds items separated by commas: ``2``, ``-1``, ``1:3``, ``::2``, ``...`` and ``newaxis`` (or
-``None``). Nothing in it nests and nothing in it depends on an input, so it is read by a plain loop, and
-its value is the very tuple that NumPy would be given.
+A subscript holds items separated by commas: ``2``, ``-1``, ``1:3``, ``::2``, ``...``, ``newaxis`` (or
+``None``), and lists of whole numbers such as ``[0, 2, 2]``, which pick elements. Nothing in it depends on an
+input, so it is read by plain loops, and its value is the very tuple that NumPy would be given (with tuples for
+the lists, so that it hashes).
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from adlab.frontends.expression.tokens import Token
 
 __all__ = ["read_subscript"]
 
-_ALLOWED = "a subscript holds whole numbers, slices such as 1:3, '...' and newaxis, separated by commas"
+_ALLOWED = (
+    "a subscript holds whole numbers, slices such as 1:3, '...', newaxis and lists of whole numbers, separated by commas"
+)
+_DEEPEST = 32  # axes of an index array
 _SIGNS = {"-": -1, "+": 1}
 
 
@@ -32,8 +36,8 @@ def read_subscript(tokens: Iterator[Token], opening: Token) -> tuple[SubscriptIt
 
     Returns
     -------
-    tuple of int, slice, Ellipsis or None
-        What NumPy's indexing takes; None is a new axis.
+    tuple of int, slice, Ellipsis, None or tuple
+        What NumPy's indexing takes; None is a new axis, a tuple an array of whole numbers.
 
     Raises
     ------
@@ -63,12 +67,40 @@ def _item(tokens: Iterator[Token], token: Token, opening: Token) -> tuple[Subscr
         return Ellipsis, next(tokens)
     if token.value == "newaxis" or token.text == "None":
         return None, next(tokens)
+    if token.text == "[":
+        return _array(tokens, token)
     bound, token = _bound(tokens, token)
     if token.kind == "colon":
         return _slice(tokens, bound)
     if bound is None:
         raise _unexpected(token, opening)
     return bound, token
+
+
+def _array(tokens: Iterator[Token], opening: Token) -> tuple[SubscriptItem, Token]:
+    """Read a list of whole numbers, or of such lists, behind its bracket; also return the token after it."""
+    openings, levels = [opening], [list[SubscriptItem]()]
+    token = next(tokens)
+    while True:
+        if token.text == "[" and len(levels) < _DEEPEST:
+            openings.append(token)
+            levels.append([])
+            token = next(tokens)
+            continue
+        if token.text != "]":
+            number, token = _bound(tokens, token)
+            if number is None:
+                raise _unexpected(token, openings[-1])
+            levels[-1].append(number)
+        while token.text == "]":
+            done, _ = tuple(levels.pop()), openings.pop()
+            token = next(tokens)
+            if not levels:
+                return done, token
+            levels[-1].append(done)
+        if token.kind != "comma":
+            raise _unexpected(token, openings[-1])
+        token = next(tokens)
 
 
 def _slice(tokens: Iterator[Token], start: int | None) -> tuple[slice, Token]:

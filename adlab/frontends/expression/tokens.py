@@ -52,6 +52,7 @@ _TOKEN = re.compile(
     | (?P<attribute>   \.[ ]*{_NAME})
     | (?P<superscript> ⁻?[⁰¹²³⁴-⁹]+)
     | (?P<name>        {_NAME})
+    | (?P<infinity>    ∞)
     | (?P<stray>       := | //)
     | (?P<operator>    \*\* | [=!<>]= | [-+*/@^<>·⋅×−≤≥≠])
     | (?P<open>        [(\[])
@@ -119,6 +120,8 @@ def _token(match: re.Match[str], previous: Token) -> Token:
             return _name(word, column)
         case "number":
             return Token("number", word, column, read_number(word, column))
+        case "infinity":
+            return Token("name", word, column, "inf")
         case "superscript":
             return Token("superscript", word, column, read_superscript(word, column))
         case "open" | "close" | "comma" | "assign" | "colon" | "root" | "ellipsis" | "transpose" as kind:

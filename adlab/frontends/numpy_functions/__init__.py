@@ -1,7 +1,8 @@
 """What NumPy's functions do on traced values: ``np.sum``, ``np.reshape``, ``np.concatenate`` and their like.
 
-`FUNCTIONS` maps NumPy's function to ours, with NumPy's own parameters. A ufunc needs no entry where the rule table has a row
-of its name; its methods (``np.add.reduce``) and ufuncs made of several rows are found under ``(ufunc, method)``. Each family has a file:
+`FUNCTIONS` maps NumPy's function to ours, with NumPy's own parameters. A ufunc needs no entry where the rule
+table has a row of its name; its methods (``np.add.reduce``) and ufuncs made of several rows are found under
+``(ufunc, method)``. Each family has a file:
 
 - `shapes`: the same elements in another shape
 - `reductions`: sums, means, extremes, norms over axes

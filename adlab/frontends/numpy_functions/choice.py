@@ -10,7 +10,16 @@ import numpy as np
 
 from adlab.algebra.traced import Traced, logical, trace_error
 from adlab.frontends.numpy_functions.shapes import broadcast_to
-from adlab.frontends.numpy_functions.support import apply, array, in_dtype, integer, integers, real, shape_error, without
+from adlab.frontends.numpy_functions.support import (
+    apply,
+    array,
+    in_dtype,
+    integer,
+    integers,
+    real,
+    shape_error,
+    without,
+)
 from adlab.ir.types import BOOL
 
 
@@ -23,7 +32,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
         )
     if _is_truth(x) and _is_truth(y):
         c = _truth(condition)
-        return apply("logical_or", apply("logical_and", c, x), apply("logical_and", apply("logical_not", c), y))
+        return apply(
+            "logical_or", apply("logical_and", c, x), apply("logical_and", apply("logical_not", c), y)
+        )
     return apply("where", _truth(condition), x, y)
 
 
@@ -40,14 +51,18 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Return np.select: the first choice whose condition holds."""
     conditions, choices = list(condlist), list(choicelist)
     if len(conditions) != len(choices) or not conditions:
-        raise shape_error(f"np.select has {len(conditions)} conditions for {len(choices)} choices; give as many, at least one.")
+        raise shape_error(
+            f"np.select has {len(conditions)} conditions for {len(choices)} choices; give as many."
+        )
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         result = where(condition, choice, result)
     return result
 
 
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
     """Return np.clip; a bound that is None does not bound."""
     without("np.clip", out=out)
     low = a_min if _given(a_min) else min
@@ -143,11 +158,19 @@ def logical_xor(a: Any, b: Any, /) -> Any:
     return apply("not_equal", _truth(a), _truth(b))
 
 
-# ---------------------------------------------------------------------------------------------------- arrays like another
+# ---------------------------------------------------------------------------------------- arrays like another
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *,
-              device: Any = None) -> Any:  # fmt: skip
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """Return np.full_like: a plain array, unless the value that fills it is traced."""
     x = array(a)
     target = x.shape if shape is None else integers(shape, "a length of the shape")
@@ -156,12 +179,16 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subo
     return np.full(target, fill_value, dtype=dtype if dtype is not None else x.dtype)
 
 
-def zeros_like(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
-    """Return np.zeros_like, a plain array; it serves np.empty_like too, so that a graph never holds what memory held."""
+def zeros_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Any:
+    """Return np.zeros_like, a plain array; np.empty_like too, so that no graph holds what memory held."""
     return full_like(a, 0, dtype, shape=shape)
 
 
-def ones_like(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
+def ones_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Any:
     """Return np.ones_like, a plain array."""
     return full_like(a, 1, dtype, shape=shape)
 
@@ -177,13 +204,30 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    np.where: where, np.select: select, np.clip: clip,
-    np.round: round, np.around: round, np.fix: fix, (np.trunc, "__call__"): trunc, (np.heaviside, "__call__"): heaviside,
-    (np.positive, "__call__"): positive, (np.conjugate, "__call__"): positive, (np.float_power, "__call__"): float_power,
-    (np.deg2rad, "__call__"): deg2rad, (np.radians, "__call__"): deg2rad,
-    (np.rad2deg, "__call__"): rad2deg, (np.degrees, "__call__"): rad2deg,
-    (np.bitwise_and, "__call__"): bitwise_and, (np.bitwise_or, "__call__"): bitwise_or,
-    (np.bitwise_xor, "__call__"): bitwise_xor, (np.invert, "__call__"): invert, (np.logical_xor, "__call__"): logical_xor,
-    np.zeros_like: zeros_like, np.empty_like: zeros_like, np.ones_like: ones_like, np.full_like: full_like,
-    np.real: real_part, np.copy: copy,
-}  # fmt: skip
+    np.where: where,
+    np.select: select,
+    np.clip: clip,
+    np.round: round,
+    np.around: round,
+    np.fix: fix,
+    (np.trunc, "__call__"): trunc,
+    (np.heaviside, "__call__"): heaviside,
+    (np.positive, "__call__"): positive,
+    (np.conjugate, "__call__"): positive,
+    (np.float_power, "__call__"): float_power,
+    (np.deg2rad, "__call__"): deg2rad,
+    (np.radians, "__call__"): deg2rad,
+    (np.rad2deg, "__call__"): rad2deg,
+    (np.degrees, "__call__"): rad2deg,
+    (np.bitwise_and, "__call__"): bitwise_and,
+    (np.bitwise_or, "__call__"): bitwise_or,
+    (np.bitwise_xor, "__call__"): bitwise_xor,
+    (np.invert, "__call__"): invert,
+    (np.logical_xor, "__call__"): logical_xor,
+    np.zeros_like: zeros_like,
+    np.empty_like: zeros_like,
+    np.ones_like: ones_like,
+    np.full_like: full_like,
+    np.real: real_part,
+    np.copy: copy,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ from adlab.frontends.numpy_functions.support import (
 )
 
 
-def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+def concatenate(
+    arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None
+) -> Any:
     """Return np.concatenate; with axis None, of all elements in a row."""
     without("np.concatenate", out=out)
     parts = arrays(arrays_)
@@ -55,7 +58,10 @@ def hstack(tup: Any, *, dtype: Any = None, casting: Any = None) -> Any:
 
 def column_stack(tup: Any) -> Any:
     """Return np.column_stack: vectors become columns."""
-    parts = [part if part.ndim > 1 else reshaped(part, (-1 if part.ndim == 0 else part.shape[0], 1)) for part in _lines(tup)]
+    parts = [
+        part if part.ndim > 1 else reshaped(part, (-1 if part.ndim == 0 else part.shape[0], 1))
+        for part in _lines(tup)
+    ]
     return join("concatenate", parts, 1)
 
 
@@ -76,7 +82,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     x = array(ary)
     place = axis_of(axis, x.ndim)
     cuts = _cuts(indices_or_sections, x.shape[place])
-    return [take_along(x, place, slice(start, stop)) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [take_along(x, place, slice(start, stop)) for start, stop in pairwise(cuts)]
 
 
 def _cuts(given: Any, length: int) -> list[int]:
@@ -96,7 +102,9 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     if not isinstance(indices_or_sections, Traced) and np.ndim(indices_or_sections) == 0:
         count = integer(indices_or_sections, "the number of parts")
         if count < 1 or length % count:
-            raise shape_error(f"an axis of length {length} does not fall into {count} equal parts; use np.array_split.")
+            raise shape_error(
+                f"an axis of length {length} does not fall into {count} equal parts; use np.array_split."
+            )
     return array_split(x, indices_or_sections, axis)
 
 
@@ -110,7 +118,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(ary, indices_or_sections, 0 if array(ary).ndim == 1 else 1)
 
 
-# ---------------------------------------------------------------------------------------------------- again and turned
+# ------------------------------------------------------------------------------------------- again and turned
 
 
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
@@ -136,7 +144,9 @@ def tile(A: Any, reps: Any) -> Any:
     if all(count == 1 for count in counts):
         return reshaped(x, shape)
     apart = reshaped(x, [length for n in shape for length in (1, n)])
-    spread = broadcast_to(apart, tuple(length for c, n in zip(counts, shape, strict=True) for length in (c, n)))
+    spread = broadcast_to(
+        apart, tuple(length for c, n in zip(counts, shape, strict=True) for length in (c, n))
+    )
     return reshaped(spread, [c * n for c, n in zip(counts, shape, strict=True)])
 
 
@@ -144,7 +154,9 @@ def flip(m: Any, axis: Any = None) -> Any:
     """Return np.flip: the order reversed along axes."""
     x = array(m)
     axes = axes_of(axis, x.ndim)
-    return take(x, *(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim))) if axes else x
+    return (
+        take(x, *(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim))) if axes else x
+    )
 
 
 def fliplr(m: Any) -> Any:
@@ -177,14 +189,18 @@ def _rolled(x: Any, shift: int, axis: int) -> Any:
     cut = -shift % length if length else 0
     if cut == 0:
         return x
-    return join("concatenate", [take_along(x, axis, slice(cut, None)), take_along(x, axis, slice(0, cut))], axis)
+    return join(
+        "concatenate", [take_along(x, axis, slice(cut, None)), take_along(x, axis, slice(0, cut))], axis
+    )
 
 
 def take_(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     """Return np.take: elements by static integer indices."""
     without("np.take", "use indices within the axis", out=out, mode=None if mode == "raise" else mode)
     if isinstance(indices, Traced):
-        raise trace_error("np.take has indices that depend on a traced value", "give integers that are known while tracing")
+        raise trace_error(
+            "np.take has indices that depend on a traced value", "give integers that are known while tracing"
+        )
     x = array(a)
     if axis is None:
         x, axis = flat(x), 0
@@ -192,7 +208,21 @@ def take_(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    np.concatenate: concatenate, np.stack: stack, np.vstack: vstack, np.hstack: hstack, np.column_stack: column_stack,
-    np.append: append, np.split: split, np.array_split: array_split, np.vsplit: vsplit, np.hsplit: hsplit,
-    np.repeat: repeat, np.tile: tile, np.flip: flip, np.fliplr: fliplr, np.flipud: flipud, np.roll: roll, np.take: take_,
-}  # fmt: skip
+    np.concatenate: concatenate,
+    np.stack: stack,
+    np.vstack: vstack,
+    np.hstack: hstack,
+    np.column_stack: column_stack,
+    np.append: append,
+    np.split: split,
+    np.array_split: array_split,
+    np.vsplit: vsplit,
+    np.hsplit: hsplit,
+    np.repeat: repeat,
+    np.tile: tile,
+    np.flip: flip,
+    np.fliplr: fliplr,
+    np.flipud: flipud,
+    np.roll: roll,
+    np.take: take_,
+}

@@ -1,7 +1,7 @@
 """Products of arrays and the diagonals of matrices.
 
-Two rows do the work: ``matmul`` (vectors, matrices, stacks of matrices) and ``outer``. Contractions of more axes are matrix
-products between a permutation and a reshape, as in NumPy itself.
+Two rows do the work: ``matmul`` (vectors, matrices, stacks of matrices) and ``outer``. Contractions of more
+axes are matrix products between a permutation and a reshape, as in NumPy itself.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     if b.ndim <= 2 and (a.ndim <= 2 or b.ndim == 1):
         return apply("matmul", a, b)
     return tensordot(a, b, axes=(-1, -2))
+
+
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """Return ``x1 @ x2``."""
+    return apply("matmul", array(x1), array(x2))
 
 
 def inner(a: Any, b: Any, /) -> Any:
@@ -88,14 +93,18 @@ def _pairs(axes: Any, ndim_a: int, ndim_b: int) -> tuple[tuple[int, ...], tuple[
     if np.ndim(axes) == 0:
         count = integer(axes, "axes")
         if not 0 <= count <= min(ndim_a, ndim_b):
-            raise shape_error(f"{count} axes cannot be contracted between arrays of {ndim_a} and {ndim_b} axes.")
+            raise shape_error(
+                f"{count} axes cannot be contracted between arrays of {ndim_a} and {ndim_b} axes."
+            )
         given: tuple[Any, Any] = (tuple(range(ndim_a - count, ndim_a)), tuple(range(count)))
     else:
-        given = tuple(axes)  # type: ignore[assignment]
+        given = tuple(axes)
     left = tuple(axis_of(axis, ndim_a) for axis in integers(given[0], "axes"))
     right = tuple(axis_of(axis, ndim_b) for axis in integers(given[1], "axes"))
     if len(left) != len(right):
-        raise shape_error(f"np.tensordot pairs axes: {len(left)} of the first do not fit {len(right)} of the second.")
+        raise shape_error(
+            f"np.tensordot pairs axes: {len(left)} of the first do not fit {len(right)} of the second."
+        )
     return left, right
 
 
@@ -105,7 +114,7 @@ def multiply_outer(a: Any, b: Any, /) -> Any:
     return apply("multiply", reshaped(a, a.shape + (1,) * b.ndim), b)
 
 
-# ---------------------------------------------------------------------------------------------------- diagonals
+# -------------------------------------------------------------------------------------------------- diagonals
 
 
 def _diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
@@ -123,7 +132,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     if first == second:
         raise shape_error(f"a diagonal needs two different axes, not axis {first} twice.")
     x = permuted(x, (*(k for k in range(x.ndim) if k not in (first, second)), first, second))
-    return take(x, ..., *_diagonal_places(*x.shape[-2:], integer(offset, "offset")))
+    return take(x, ..., *_diagonal_places(x.shape[-2], x.shape[-1], integer(offset, "offset")))
 
 
 def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
@@ -153,13 +162,13 @@ def diagflat(v: Any, k: Any = 0) -> Any:
 def tril(m: Any, k: Any = 0) -> Any:
     """Return np.tril: the lower triangle, zeros elsewhere."""
     x, offset = _with_two_axes(m), integer(k, "k")
-    return _masked(np.tri(*x.shape[-2:], k=offset, dtype=bool), x)
+    return _masked(np.tri(x.shape[-2], x.shape[-1], k=offset, dtype=bool), x)
 
 
 def triu(m: Any, k: Any = 0) -> Any:
     """Return np.triu: the upper triangle, zeros elsewhere."""
     x, offset = _with_two_axes(m), integer(k, "k")
-    return _masked(~np.tri(*x.shape[-2:], k=offset - 1, dtype=bool), x)
+    return _masked(~np.tri(x.shape[-2], x.shape[-1], k=offset - 1, dtype=bool), x)
 
 
 def _masked(mask: Any, x: Any) -> Any:
@@ -174,7 +183,17 @@ def _with_two_axes(m: Any) -> Any:
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    np.dot: dot, np.inner: inner, np.outer: outer, np.vdot: vdot, np.tensordot: tensordot,
-    (np.vecdot, "__call__"): vecdot, (np.multiply, "outer"): multiply_outer,
-    np.diagonal: diagonal, np.trace: trace, np.diag: diag, np.diagflat: diagflat, np.tril: tril, np.triu: triu,
-}  # fmt: skip
+    np.dot: dot,
+    np.inner: inner,
+    np.outer: outer,
+    np.vdot: vdot,
+    np.tensordot: tensordot,
+    (np.vecdot, "__call__"): vecdot,
+    (np.multiply, "outer"): multiply_outer,
+    np.diagonal: diagonal,
+    np.trace: trace,
+    np.diag: diag,
+    np.diagflat: diagflat,
+    np.tril: tril,
+    np.triu: triu,
+}

@@ -1,6 +1,7 @@
-"""What is refused by name, because its result depends on values and not only on shapes, or because it would write in place.
+"""What is refused by name: results that depend on values, writing in place, what has no rule.
 
-Each entry says why and what to write instead; functions that are neither here nor in a family get a general sentence.
+Each entry says why and what to write instead; functions that are neither here nor in a family get a general
+sentence.
 """
 
 from __future__ import annotations
@@ -22,17 +23,28 @@ CHOOSE = "choose elements with np.where(condition, a, b), or take np.max or np.m
 BRANCH = "compare the arrays with == and choose with np.where(condition, a, b)"
 PAIRS = "compare pairs with np.maximum and np.minimum, or take np.max and np.min"
 REBUILD = "build the new array with np.where(mask, new, old), np.concatenate([...]) or np.stack([...])"
-DOMAIN = "keep the argument in its domain with np.where before the function, as in np.log(np.where(x > 0, x, 1.0))"
+DOMAIN = (
+    "keep the argument in its domain with np.where before the function, as in np.log(np.where(x > 0, x, 1.0))"
+)
 REMAINDER = "write x - n * np.floor(x / n), and np.floor(x / n) for //"
 
 SENTENCES: Mapping[Any, tuple[str, str]] = {
-    **dict.fromkeys((np.argmax, np.argmin, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted), (PLACES, CHOOSE)),
+    **dict.fromkeys(
+        (np.argmax, np.argmin, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted), (PLACES, CHOOSE)
+    ),
     **dict.fromkeys((np.nanargmax, np.nanargmin), (PLACES, CHOOSE)),
     **dict.fromkeys((np.array_equal, np.array_equiv, np.allclose, np.isclose), (TRUTH, BRANCH)),
-    **dict.fromkeys((np.sort, np.argsort, np.unique, np.median, np.percentile, np.quantile, np.partition), (ORDER, PAIRS)),
-    **dict.fromkeys((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis), (IN_PLACE, REBUILD)),
+    **dict.fromkeys(
+        (np.sort, np.argsort, np.unique, np.median, np.percentile, np.quantile, np.partition), (ORDER, PAIRS)
+    ),
+    **dict.fromkeys(
+        (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis), (IN_PLACE, REBUILD)
+    ),
     **dict.fromkeys((np.isnan, np.isfinite, np.isinf, np.signbit), (TRUTH, DOMAIN)),
-    **dict.fromkeys((np.nan_to_num, np.nansum, np.nanmean, np.nanmax, np.nanmin), ("replaces what is not a number", DOMAIN)),
+    **dict.fromkeys(
+        (np.nan_to_num, np.nansum, np.nanmean, np.nanmax, np.nanmin),
+        ("replaces what is not a number", DOMAIN),
+    ),
     **dict.fromkeys((np.remainder, np.fmod, np.floor_divide, np.divmod, np.modf), (NO_RULE, REMAINDER)),
     **dict.fromkeys((np.fmax, np.fmin), ("passes over what is not a number", "use np.maximum or np.minimum")),
     np.einsum: (NO_RULE, "write the contraction with @, np.tensordot, np.transpose and np.sum"),
@@ -44,7 +56,7 @@ SENTENCES: Mapping[Any, tuple[str, str]] = {
     np.linalg.solve: (NO_RULE, "give it one with ad.primitive"),
     np.linalg.det: (NO_RULE, "give it one with ad.primitive"),
     np.may_share_memory: (TRUTH, "traced values have no memory; leave it out"),
-}  # fmt: skip
+}
 
 
 def _named(function: Any) -> str:
@@ -57,6 +69,8 @@ def _key(function: Any) -> Any:
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    _key(function): refusal(_named(function) if not isinstance(function, np.ufunc) else f"np.{function.__name__}", why, instead)
+    _key(function): refusal(
+        _named(function) if not isinstance(function, np.ufunc) else f"np.{function.__name__}", why, instead
+    )
     for function, (why, instead) in SENTENCES.items()
 }

@@ -38,7 +38,9 @@ def _completed(shape: tuple[int, ...], x: Any) -> tuple[int, ...]:
     known = size_of(tuple(length for length in shape if length != -1))
     size = size_of(x.shape)
     if known == 0 or size % known:
-        raise shape_error(f"an array of shape {x.shape} cannot take the shape {shape}: it has {size} elements.")
+        raise shape_error(
+            f"an array of shape {x.shape} cannot take the shape {shape}: it has {size} elements."
+        )
     return tuple(size // known if length == -1 else length for length in shape)
 
 
@@ -79,7 +81,9 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     sources = [axis_of(axis, x.ndim) for axis in integers(source, "source")]
     targets = [axis_of(axis, x.ndim) for axis in integers(destination, "destination")]
     if len(sources) != len(targets) or len(set(sources)) < len(sources) or len(set(targets)) < len(targets):
-        raise shape_error(f"np.moveaxis cannot move axes {source} to {destination}: give as many places as axes, each once.")
+        raise shape_error(
+            f"np.moveaxis cannot move axes {source} to {destination}: give as many places as axes, each once."
+        )
     order = [axis for axis in range(x.ndim) if axis not in sources]
     for place, axis in sorted(zip(targets, sources, strict=True)):
         order.insert(place, axis)
@@ -91,7 +95,9 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     x = array(a)
     axes = axes_of(axis, x.ndim) if axis is not None else tuple(k for k, n in enumerate(x.shape) if n == 1)
     if any(x.shape[k] != 1 for k in axes):
-        raise shape_error(f"np.squeeze can leave out axes of length 1 only, not axis {axis} of shape {x.shape}.")
+        raise shape_error(
+            f"np.squeeze can leave out axes of length 1 only, not axis {axis} of shape {x.shape}."
+        )
     return reshaped(x, (n for k, n in enumerate(x.shape) if k not in axes))
 
 
@@ -152,8 +158,21 @@ def size(a: Any, axis: Any = None) -> int:
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    np.reshape: reshape, np.ravel: ravel, np.transpose: transpose, np.permute_dims: transpose, np.swapaxes: swapaxes,
-    np.matrix_transpose: matrix_transpose, np.linalg.matrix_transpose: matrix_transpose, np.moveaxis: moveaxis,
-    np.squeeze: squeeze, np.expand_dims: expand_dims, np.broadcast_to: broadcast_to, np.broadcast_arrays: broadcast_arrays,
-    np.atleast_1d: atleast_1d, np.atleast_2d: atleast_2d, np.shape: shape, np.ndim: ndim, np.size: size,
-}  # fmt: skip
+    np.reshape: reshape,
+    np.ravel: ravel,
+    np.transpose: transpose,
+    np.permute_dims: transpose,
+    np.swapaxes: swapaxes,
+    np.matrix_transpose: matrix_transpose,
+    np.linalg.matrix_transpose: matrix_transpose,
+    np.moveaxis: moveaxis,
+    np.squeeze: squeeze,
+    np.expand_dims: expand_dims,
+    np.broadcast_to: broadcast_to,
+    np.broadcast_arrays: broadcast_arrays,
+    np.atleast_1d: atleast_1d,
+    np.atleast_2d: atleast_2d,
+    np.shape: shape,
+    np.ndim: ndim,
+    np.size: size,
+}

@@ -1,6 +1,7 @@
 """What the families share: operands with a shape, static arguments, applying a row, refusing in one sentence.
 
-Everything here works on plain arrays too (rows are then computed at once), so a function may mix traced and plain parts freely.
+Everything here works on plain arrays too (rows are then computed at once), so a function may mix traced and
+plain parts freely.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def apply(name: str, *xs: Any, **params: Any) -> Any:
 
 
 def array(x: Any) -> Any:
-    """Return ``x`` as something with a shape: a traced value or an array; lists that hold traced values are stacked."""
+    """Return ``x`` as a traced value or an array; lists that hold traced values are stacked."""
     if isinstance(x, (Traced, np.ndarray)):
         return x
     recorder = innermost((x,))
@@ -43,7 +44,7 @@ def arrays(xs: Any) -> list[Any]:
 
 
 def real(x: Any) -> Any:
-    """Return ``x`` as an array of numbers: True and False become 1.0 and 0.0, as they do when NumPy sums them."""
+    """Return ``x`` as an array of numbers: True and False become 1.0 and 0.0, as when NumPy sums them."""
     x = array(x)
     if x.dtype == BOOL:
         return apply("cast", x, dtype="float64")
@@ -55,7 +56,9 @@ def join(name: str, parts: Sequence[Any], axis: int) -> Any:
     if not parts:
         raise shape_error("there are no arrays to join: give at least one.")
     if any(part.dtype == BOOL for part in parts):
-        raise trace_error("arrays of truth values are joined", "make them numbers first with np.where(condition, 1.0, 0.0)")
+        raise trace_error(
+            "arrays of truth values are joined", "make them numbers first with np.where(condition, 1.0, 0.0)"
+        )
     rank = parts[0].ndim + (name == "stack")
     if rank == 0:
         raise shape_error("scalars cannot be concatenated; join them with np.stack([...]).")
@@ -110,7 +113,9 @@ def integer(value: Any, what: str) -> int:
     try:
         return operator.index(value)
     except TraceError:
-        raise trace_error(f"{what} depends on a traced value", "give an integer that is known while tracing") from None
+        raise trace_error(
+            f"{what} depends on a traced value", "give an integer that is known while tracing"
+        ) from None
     except TypeError:
         raise trace_error(f"{what} is {value!r}", "give an integer") from None
 
@@ -148,7 +153,7 @@ def in_dtype(x: Any, dtype: Any) -> Any:
     return x if x.dtype == wanted else apply("cast", x, dtype=wanted.name)
 
 
-# ---------------------------------------------------------------------------------------------------- refusing
+# --------------------------------------------------------------------------------------------------- refusing
 
 
 def shape_error(message: str) -> ShapeError:

@@ -173,6 +173,8 @@ class _Order:
         self.above: list[list[int]] = [[] for _ in graph.entities]
         self.below: list[list[int]] = [[] for _ in graph.entities]
         self._connect()
+        self.near = self._near()
+        self.rank = [0] * (root + 1)
         self.place: list[float] = list(keys)
         self._sort(keys)
 
@@ -193,6 +195,20 @@ class _Order:
                 self.below[upper].append(lower)
                 self.above[lower].append(upper)
 
+    def _near(self) -> list[list[int]]:
+        """Siblings of each tree node that share a layer with it."""
+        near: list[set[int]] = [set() for _ in range(self.root + 1)]
+        for children in self.children:
+            layers: dict[int, list[int]] = {}
+            for node in children:
+                first, last = self._span(node)
+                for layer in range(first, last + 1):
+                    layers.setdefault(layer, []).append(node)
+            for group in layers.values():
+                for node in group:
+                    near[node].update(group)
+        return [sorted(others - {node}) for node, others in enumerate(near)]
+
     def _sort(self, keys: Sequence[float]) -> None:
         """Order the children of each scope by key; a scope has the mean of what it holds."""
         mean: list[float] = []
@@ -204,12 +220,13 @@ class _Order:
         self._number()
 
     def _number(self) -> None:
-        """Number the entities in the order of the tree."""
+        """Number the entities, and all tree nodes, in the order of the tree."""
         stack = [self.root]
         count = len(self.graph.entities)
         following = 0
-        while stack:
+        for rank in range(self.root + 1):
             node = stack.pop()
+            self.rank[node] = rank
             if node < count:
                 self.place[node] = following
                 following += 1
@@ -225,6 +242,8 @@ class _Order:
 
         Returns how much of the budget was used.
         """
+        if not self.crossings():
+            return 0
         left = budget
         for _ in range(ROUNDS):
             moved = False
@@ -241,25 +260,25 @@ class _Order:
 
     def _sift_one(self, parent: int, node: int) -> tuple[int, bool]:
         """Move one child to where it crosses least; returns the work and whether it moved."""
-        children = self.children[parent]
-        here = children.index(node)
         saved = [(leaf, self.place[leaf]) for leaf in self.leaves[node]]
-        best, goal, work = 0, here, 0
-        for step in (1, -1):
-            change, at = 0, here + step
-            while 0 <= at < len(children):
-                other = children[at]
-                if self._meet(node, other):
-                    change += self._pass(node, other, step)
-                    work += len(self.leaves[node]) * len(self.leaves[other])
-                    if change < best:
-                        best, goal = change, at
-                at += step
+        siblings = sorted(self.near[node], key=self.rank.__getitem__)
+        right = [other for other in siblings if self.rank[other] > self.rank[node]]
+        left = siblings[: len(siblings) - len(right)]
+        best, goal, side, work = 0, node, 0, 0
+        for step, others in ((1, right), (-1, left[::-1])):
+            change = 0
+            for other in others:
+                change += self._pass(node, other, step)
+                work += len(self.leaves[node]) * len(self.leaves[other])
+                if change < best:
+                    best, goal, side = change, other, step
             for leaf, place in saved:
                 self.place[leaf] = place
-        if goal == here:
+        if goal == node:
             return work, False
-        children.insert(goal, children.pop(here))
+        children = self.children[parent]
+        children.remove(node)
+        children.insert(children.index(goal) + (side > 0), node)
         self._number()
         return work, True
 
@@ -268,11 +287,6 @@ class _Order:
         count = len(self.graph.entities)
         thing = self.graph.entities[node] if node < count else self.graph.scopes[node - count]
         return thing.first, thing.last
-
-    def _meet(self, one: int, other: int) -> bool:
-        """Whether two tree nodes share a layer."""
-        (first, last), (start, end) = self._span(one), self._span(other)
-        return first <= end and start <= last
 
     def _pass(self, node: int, other: int, step: int) -> int:
         """How many more crossings there are when ``node`` passes ``other``, going right (+1) or left (−1)."""

@@ -1,0 +1,443 @@
+"""The verbs: gradients, Jacobians, Hessians and products with them, as functions of functions.
+
+Every call traces the function afresh at the actual point, so closures that change and branches that turn are always right. Where
+arguments, or values that the function closes over, belong to a trace that is still being written, the derivative is written
+into that trace: so derivatives nest to any order and in any mixture, and never confuse their perturbations.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.base import Algebra
+from adlab.algebra.traced import GraphAlgebra, Recorder, Traced, innermost
+from adlab.errors import InputError, TraceError
+from adlab.frontends.dispatch import to_graph
+from adlab.frontends.numpy_functions import FUNCTIONS
+from adlab.frontends.recording import as_leaf, type_of_leaf
+from adlab.ir.graph import Graph
+from adlab.ir.tree import LEAF, Tree, flatten, unflatten
+from adlab.ir.types import BOOL, Type
+from adlab.methods import Derivative, method_named
+from adlab.methods.base import whole
+from adlab.transforms.evaluation import (
+    algebra_for,
+    argument_trees,
+    evaluate_checked,
+    flatten_args,
+    nest_outputs,
+    output_tree,
+    own_outputs,
+)
+from adlab.transforms.sweeps import forward_sweep, reverse_sweep
+
+Argnums = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A function at a point: its graph, one value per input (captures last), the carrier of these values."""
+
+    graph: Graph
+    values: list[Any]
+    captures: int
+    algebra: Algebra
+
+    @property
+    def spans(self) -> list[range]:
+        """The inputs that belong to each argument."""
+        spans, start = [], 0
+        for tree in argument_trees(self.graph, len(self.graph.inputs) - self.captures):
+            stop = start + _leaf_count(tree)
+            spans.append(range(start, stop))
+            start = stop
+        return spans
+
+    def nested(self, argument: int, leaves: Sequence[Any]) -> Any:
+        """Return leaves nested as an argument is."""
+        return unflatten(argument_trees(self.graph, len(self.graph.inputs) - self.captures)[argument], leaves)
+
+
+def _leaf_count(tree: Tree) -> int:
+    if tree is None:
+        return 0
+    return 1 if tree == LEAF else sum(_leaf_count(child) for child in tree[2])
+
+
+def _call(f: Any, args: Sequence[Any], *others: Any) -> _Call:
+    """Return the function at a point; ``others`` are further values whose traces count."""
+    recording = to_graph(f, args)
+    values = [*flatten_args(recording.graph, args, len(recording.captured)), *recording.captured]
+    return _Call(recording.graph, values, len(recording.captured), algebra_for([*values, *others]))
+
+
+def _argnums(argnums: Argnums, count: int) -> tuple[int, ...]:
+    """Return positions of arguments counted from 0, or raise InputError."""
+    given = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    for k in given:
+        if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
+            raise InputError(f"argnums={argnums!r} cannot be used: it is the position of an argument, or a tuple of positions.")
+        if not -count <= k < count:
+            raise InputError(f"argnums={argnums!r} names argument {k}, but the function was given {count}, counted from 0.")
+    return tuple(int(k) % count for k in given)
+
+
+def _is_single(argnums: Argnums) -> bool:
+    return isinstance(argnums, (int, np.integer))
+
+
+def _check_scalar(graph: Graph, verb: str) -> None:
+    """Raise InputError unless the function returns one number."""
+    if output_tree(graph) != LEAF:
+        raise InputError(f"{verb} takes a function that returns one number; this one returns a container: use jacobian.")
+    type = graph.output_types[0]
+    if type.shape:
+        raise InputError(
+            f"{verb} takes a function that returns one number; this one returns an array of shape {type.shape}: "
+            "use jacobian, or return a sum or a single element."
+        )
+    if type.dtype == BOOL:
+        raise InputError("The function returns a truth value, which has no derivative; return a number.")
+
+
+def _derivative(call: _Call, argnums: tuple[int, ...], method: str, options: dict[str, Any]) -> Derivative:
+    wrt = [k for argument in argnums for k in call.spans[argument]]
+    return method_named(method).derivative(call.graph, call.values, wrt, algebra=call.algebra, **options)
+
+
+def _by_argument(call: _Call, argnums: tuple[int, ...], blocks: Sequence[Any], single: bool) -> Any:
+    """Return blocks, one per leaf, nested as the arguments are; a tuple of them unless only one was asked for."""
+    rest = iter(blocks)
+    parts = tuple(call.nested(k, [next(rest) for _ in call.spans[k]]) for k in argnums)
+    return parts[0] if single else parts
+
+
+def _function_of(f: Any, name: str) -> Callable[[Any], Any]:
+    """Return a decorator that lets a derivative look like the function it belongs to."""
+
+    def decorate(derivative: Any) -> Any:
+        if callable(f) and not isinstance(f, (Graph, type)):
+            functools.update_wrapper(derivative, f, assigned=("__module__", "__doc__"), updated=())
+        derivative.__name__ = derivative.__qualname__ = f"{name}({getattr(f, '__name__', 'f')})"
+        return derivative
+
+    return decorate
+
+
+# -------------------------------------------------------------------------------------------------------- gradients
+
+
+def value_and_grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., tuple[Any, Any]]:
+    """Return a function that gives the value of ``f`` and its gradient, from one computation.
+
+    Parameters and errors are those of `grad`.
+
+    Examples
+    --------
+    >>> value, gradient = value_and_grad(lambda x: x * x)(3.0)
+    >>> float(value), float(gradient)
+    (9.0, 6.0)
+    """
+    method_named(method).check_options(options)
+
+    @_function_of(f, "value_and_grad")
+    def valued(*args: Any) -> tuple[Any, Any]:
+        call = _call(f, args)
+        positions = _argnums(argnums, len(args))
+        _check_scalar(call.graph, "grad")
+        found = _derivative(call, positions, method, options)
+        return found.values[0], _by_argument(call, positions, found.jacobians[0], _is_single(argnums))
+
+    return valued  # type: ignore[no-any-return]
+
+
+def grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
+    """Return the gradient of a scalar function, as a function of the same arguments.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+        Must return one number.
+    argnums : int or sequence of int
+        Which arguments to differentiate by; negative positions count from the last.
+    method : {"reverse", "forward", "symbolic", "numerical"}
+    **options
+        Of the method: ``scheme`` and ``h`` for numerical, ``limit`` and ``cse`` for symbolic.
+
+    Returns
+    -------
+    callable
+        It returns the gradient in the shape, dtype and nesting of the argument (whole numbers count as float64); a tuple
+        of gradients if ``argnums`` is a sequence.
+
+    Raises
+    ------
+    InputError
+        For an unknown method or option at once; when called, for arguments that do not fit or a result that is no number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gradient = grad(lambda x1, x2: np.log(x1) + x1 * x2 - np.sin(x2), argnums=(0, 1))
+    >>> [round(float(part), 6) for part in gradient(2.0, 5.0)]
+    [5.5, 1.716338]
+    """
+    valued = value_and_grad(f, argnums, method, **options)
+
+    @_function_of(f, "grad")
+    def gradient(*args: Any) -> Any:
+        return valued(*args)[1]
+
+    return gradient  # type: ignore[no-any-return]
+
+
+def jacobian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
+    """Return the Jacobian, as a function of the same arguments.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+        May return numbers, arrays and containers of them.
+    argnums, method, **options
+        As for `grad`. Reverse mode takes a pass per element of the result, forward mode one per element of the argument.
+
+    Returns
+    -------
+    callable
+        It returns blocks of shape ``result.shape + argument.shape``, nested as the result and, within, as the argument.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(lambda x: np.stack([x[0] * x[1], x[0]]))(np.array([2.0, 3.0]))
+    array([[3., 2.],
+           [1., 0.]])
+    """
+    method_named(method).check_options(options)
+
+    @_function_of(f, "jacobian")
+    def blocks(*args: Any) -> Any:
+        call = _call(f, args)
+        positions = _argnums(argnums, len(args))
+        found = _derivative(call, positions, method, options)
+        rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in found.jacobians]
+        return unflatten(output_tree(call.graph), rows)
+
+    return blocks  # type: ignore[no-any-return]
+
+
+def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
+    """Return the Hessian of a scalar function: the Jacobian of its gradient.
+
+    Parameters
+    ----------
+    f, argnums, **options
+        As for `grad`.
+    method : {"reverse", "forward", "symbolic", "numerical"}
+        How the gradient is found. It is then differentiated by forward mode if it came from reverse mode (one reverse
+        pass, then one forward pass per element), else by the same method again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, argnums, method, **options), argnums, "forward" if method == "reverse" else method, **options)
+
+
+# --------------------------------------------------------------------------------------------------------- products
+
+
+def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the value of ``f`` and its derivative along ``tangents``, by one forward pass.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+    primals : tuple
+        The arguments.
+    tangents : tuple
+        The direction, nested and shaped as the arguments.
+
+    Raises
+    ------
+    InputError
+        If ``tangents`` do not have the shapes of ``primals``.
+
+    Examples
+    --------
+    >>> value, tangent = jvp(lambda x1, x2: x1 * x2, (2.0, 5.0), (1.0, 0.0))
+    >>> float(value), float(tangent)
+    (10.0, 5.0)
+    """
+    _check_tuple(primals, "primals")
+    _check_tuple(tangents, "tangents")
+    given = [as_leaf(leaf, "a tangent") for leaf in flatten(tuple(tangents))[0]]
+    call = _call(f, primals, *given)
+    seeds = _fitted_seeds(call, primals, tangents)
+    values = evaluate_checked(call.graph, call.algebra, call.values)
+    found = forward_sweep(call.graph, call.algebra, values, [*seeds, *[None] * call.captures])
+    moved = [
+        whole(found[j] if j >= 0 else None, _real_type(type))
+        for j, type in zip(call.graph.outputs, call.graph.output_types, strict=True)
+    ]
+    return _value(call, values), nest_outputs(call.graph, moved)
+
+
+def _real_type(type: Type) -> Type:
+    return type if type.dtype != BOOL else Type(type.shape, np.dtype(np.float64))
+
+
+def _value(call: _Call, values: Sequence[Any]) -> Any:
+    return nest_outputs(call.graph, own_outputs(call.graph, call.algebra, values, call.values))
+
+
+def _check_tuple(values: Any, name: str) -> None:
+    if not isinstance(values, (tuple, list)):
+        raise InputError(f"{name} must be a tuple with one entry per argument, not a {type(values).__name__}.")
+
+
+def _fitted_seeds(call: _Call, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+    """Return one tangent per input, or raise InputError."""
+    if flatten(tuple(tangents))[1] != flatten(tuple(primals))[1]:
+        raise InputError(
+            f"The tangents are nested otherwise than the primals: {len(tangents)} for {len(primals)} arguments; "
+            "give one tangent of the same shape for each primal."
+        )
+    names = call.graph.inputs
+    leaves = flatten(tuple(tangents))[0]
+    types = call.graph.input_types
+    return [_seed(leaf, f"The tangent of {name}", name, type) for leaf, name, type in zip(leaves, names, types, strict=False)]
+
+
+def _seed(value: Any, what: str, name: str, type: Type) -> Any:
+    """Return a tangent or cotangent in the dtype of what it belongs to, or raise InputError."""
+    leaf = as_leaf(value, what[0].lower() + what[1:])
+    given = type_of_leaf(leaf)
+    if given.shape != type.shape:
+        raise InputError(f"{what} has shape {given.shape}, but {name} has shape {type.shape}; the shapes must be equal.")
+    if isinstance(leaf, Traced):
+        return leaf if leaf.dtype == type.dtype else leaf.astype(type.dtype)
+    return None if type.dtype == BOOL else leaf.astype(type.dtype)
+
+
+def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Return the value of ``f`` and its pullback.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+    *primals
+        The arguments.
+
+    Returns
+    -------
+    value
+        As ``f`` returns it.
+    pullback : callable
+        Takes a cotangent shaped and nested as the value; returns a tuple with one cotangent per primal. Each call is one
+        reverse pass.
+
+    Examples
+    --------
+    >>> value, pullback = vjp(lambda x1, x2: x1 * x2, 2.0, 5.0)
+    >>> [float(part) for part in pullback(1.0)]
+    [5.0, 2.0]
+    """
+    call = _call(f, primals)
+    values = evaluate_checked(call.graph, call.algebra, call.values)
+    wrt = [k for k in range(len(call.values) - call.captures) if call.graph.types[k].dtype != BOOL]
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        leaves, tree = flatten(cotangent)
+        if tree != output_tree(call.graph):
+            raise InputError("The cotangent is nested otherwise than the value of the function; give one shaped as the value.")
+        types = call.graph.output_types
+        parts = [_seed(leaf, "The cotangent", "the value", type) for leaf, type in zip(leaves, types, strict=True)]
+        seeds = [(j, part) for j, part in zip(call.graph.outputs, parts, strict=True) if part is not None]
+        algebra = algebra_for([*call.values, *parts])
+        adjoints = reverse_sweep(call.graph, algebra, values, seeds, wrt)
+        types = call.graph.input_types
+        found = [whole(adjoints[k], _real_type(types[k])) for k in range(len(types) - call.captures)]
+        return tuple(call.nested(k, [found[i] for i in span]) for k, span in enumerate(call.spans))
+
+    return _value(call, values), pullback
+
+
+def hvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0) -> Any:
+    """Return the derivative of the gradient along ``tangents``: a product with the Hessian, without the Hessian.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+        Must return one number.
+    primals, tangents : tuple
+        The arguments and the direction in which they all move.
+    argnums : int or sequence of int
+        Which gradient; the result is shaped as that of ``grad(f, argnums)``.
+
+    Notes
+    -----
+    Forward over reverse: H·v = d/dt ∇f(x + t·v) at t = 0, for a small multiple of the cost of ``f``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hvp(lambda x: (x * x * x).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+    array([6., 0.])
+    """
+    return jvp(grad(f, argnums), primals, tangents)[1]
+
+
+# ------------------------------------------------------------------------------------------------- derivative graphs
+
+
+def grad_graph(f: Any, *args: Any, argnums: Argnums = 0) -> Graph:
+    """Return the gradient itself as a graph: to be traced, drawn, differentiated again.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+        Must return one number.
+    *args
+        Example arguments.
+    argnums : int or sequence of int
+        Which arguments to differentiate by.
+
+    Examples
+    --------
+    >>> graph = grad_graph(lambda x: x * x, 3.0)
+    >>> graph.inputs, graph.outputs[0] in range(len(graph))
+    (('x',), True)
+    """
+    recording = to_graph(f, args)
+    if recording.captured:
+        raise TraceError(
+            "grad_graph was called inside a trace, with a function that closes over a traced value; "
+            "use grad there, whose result is part of the outer graph."
+        )
+    graph = recording.graph
+    leaves = flatten_args(graph, args)
+    if innermost(leaves) is not None:
+        raise TraceError("grad_graph takes numbers and arrays as example arguments, not traced values; use grad inside a trace.")
+    _check_scalar(graph, "grad_graph")
+    recorder = Recorder(FUNCTIONS)
+    variables: list[Any] = [
+        recorder.variable(name, type, leaf)
+        for name, type, leaf in zip(graph.inputs, graph.input_types, leaves, strict=True)
+    ]
+    call = _Call(graph, variables, 0, GraphAlgebra(recorder))
+    positions = _argnums(argnums, len(args))
+    found = _derivative(call, positions, "reverse", {})
+    nested = _by_argument(call, positions, found.jacobians[0], _is_single(argnums))
+    outputs, out_tree = flatten(nested)
+    operands = [recorder.operand(output) for output in outputs]
+    recorder.closed = True
+    return recorder.finish(operands, graph.in_tree, out_tree, f"d{graph.name}")

@@ -1,0 +1,300 @@
+"""Symbolic differentiation: write the function out as one expression, let SymPy differentiate it, evaluate the result.
+
+The graph is evaluated in SymPy's carrier with one real symbol per element of the inputs, so tensors are scalarised. SymPy's own
+``diff`` applies the sum, product and chain rules; the rule table of adlab is not read. The derivative comes back as a graph,
+in which common subexpressions are one node, and is evaluated with NumPy.
+
+Expressions swell: an intermediate result that a graph stores once is written out wherever it is used, and each product adds a
+term per factor. The size is followed while the expression grows, on the shared structure and so at no great cost; beyond a
+limit the method ends with an error that says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.counting import Operations
+from adlab.algebra.exact import SympyAlgebra
+from adlab.algebra.traced import GraphAlgebra
+from adlab.errors import GrowthError, InputError
+from adlab.frontends.sympy_expressions import expressions_graph
+from adlab.ir.graph import Graph
+from adlab.ir.primitive import Params, Primitive
+from adlab.ir.types import Type
+from adlab.methods.base import Cost, Derivative, Method, Problem, count_evaluation
+from adlab.transforms.evaluation import as_result, evaluate_checked
+
+LIMIT = 200_000
+"""Operations that an expression and each of its derivatives may have, written out, before the method gives up."""
+
+
+class Symbolic(Method):
+    """SymPy's ``diff``, evaluated.
+
+    The options are ``limit``, how many operations an expression or one of its derivatives may have when written out, and
+    ``cse``: whether the cost is that of the derivative with common subexpressions computed once (True), or of the expression
+    as it is written (False).
+    """
+
+    name = "symbolic"
+    title = "Symbolic differentiation"
+    options = ("limit", "cse")
+
+    def compute(self, problem: Problem, limit: int = LIMIT, cse: bool = True, **options: Any) -> Derivative:
+        """Return value and Jacobian from one graph of expressions."""
+        if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1:
+            raise InputError(f"The limit {limit!r} cannot be used: it is a number of operations, at least 1.")
+        evaluate_checked(problem.graph, problem.algebra, problem.args)
+        written = expressions_of(problem, int(limit))
+        graph, flat = written.graph(), _scalars(problem)
+        found = problem.algebra.outputs(graph, problem.algebra.run(graph, flat))
+        tree, shared = written.operations(), count_evaluation(graph).total()
+        note = f"The value and its derivatives have {tree} operations written out, {shared} with common subexpressions."
+        values, blocks = _assembled(problem, found)
+        counts = Operations(lambda: count_evaluation(graph) if cse else written.operations_by_kind())
+        return Derivative(self.name, values, blocks, Cost(1, 0, 0, counts), notes=(note,))
+
+
+@dataclass(frozen=True)
+class Written:
+    """Outputs and derivatives as SymPy expressions.
+
+    Attributes
+    ----------
+    symbols : one per element of the inputs
+    values : one per element of the outputs
+    derivatives : for each output and input of the question, the entries of the block
+    types : of the symbols
+    """
+
+    symbols: tuple[Any, ...]
+    values: tuple[tuple[Any, ...], ...]
+    derivatives: tuple[tuple[tuple[Any, ...], ...], ...]
+    types: tuple[Type, ...]
+
+    def all(self) -> list[Any]:
+        """Return every expression: values first."""
+        flat = [expression for output in self.values for expression in output]
+        return flat + [entry for row in self.derivatives for block in row for entry in block]
+
+    def graph(self) -> Graph:
+        """Return one graph that computes them all."""
+        try:
+            return expressions_graph(self.all(), self.symbols, self.types)
+        except RecursionError:
+            raise _too_deep() from None
+
+    def operations(self) -> int:
+        """Return the operations of all expressions as they are written."""
+        sizes = Sizes()
+        return sum(sizes.written(expression) for expression in self.all())
+
+    def operations_by_kind(self) -> Counter[str]:
+        """Return the same by SymPy's names."""
+        total: Counter[str] = Counter()
+        memo: dict[Any, Counter[str]] = {}
+        for expression in self.all():
+            total += _kinds(expression, memo)
+        return total
+
+
+def expressions_of(problem: Problem, limit: int = LIMIT) -> Written:
+    """Return the question's outputs and derivatives as SymPy expressions, or raise GrowthError."""
+    _check_elements(problem.graph, limit)
+    carrier = _Growing(limit)
+    inputs = [_symbols(carrier, name, type) for name, type in zip(problem.graph.inputs, problem.graph.input_types, strict=True)]
+    try:
+        results = carrier.run(problem.graph, inputs)
+        constants = problem.graph.constants
+        wanted = [results[j] if j >= 0 else carrier.constant(constants[~j]) for j in problem.outputs]
+        values = tuple(tuple(np.ravel(np.asarray(value, dtype=object))) for value in wanted)
+        derivatives = tuple(
+            tuple(tuple(carrier.derivatives(output, np.ravel(inputs[k]))) for k in problem.wrt) for output in values
+        )
+    except RecursionError:
+        raise _too_deep() from None
+    symbols = [(symbol, type) for x, type in zip(inputs, problem.graph.input_types, strict=True) for symbol in np.ravel(x)]
+    return Written(
+        tuple(symbol for symbol, _ in symbols),
+        values,
+        derivatives,
+        tuple(Type((), type.dtype) for _, type in symbols),
+    )
+
+
+def _symbols(carrier: SympyAlgebra, name: str, type: Type) -> Any:
+    """Return an input as a real symbol, or an array of them."""
+    if not type.shape:
+        return carrier.library.Symbol(name, real=True)
+    array = np.empty(type.shape, dtype=object)
+    for place in np.ndindex(*type.shape):
+        array[place] = carrier.library.Symbol(f"{name}[{', '.join(map(str, place))}]", real=True)
+    return array
+
+
+def _check_elements(graph: Graph, limit: int) -> None:
+    elements = sum(type.size for type in graph.types)
+    if elements > limit:
+        raise GrowthError(
+            f"Scalarised, the graph has {elements} elements, beyond the limit of {limit} operations for symbolic "
+            "differentiation; use the reverse or forward method, or raise limit=."
+        )
+
+
+def _too_deep() -> GrowthError:
+    return GrowthError(
+        "The expression is nested too deeply for SymPy, which walks expressions by recursion; "
+        "use the reverse or forward method."
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------- growth
+
+
+class Sizes:
+    """Sizes of expressions written out, found on their shared structure.
+
+    `written` counts operations. `differentiated` is an upper estimate for one derivative: a node with parts cᵢ that depend on
+    the symbols becomes Σᵢ (all its other parts, and cᵢ′).
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[int, int]] = {}
+
+    def written(self, expression: Any) -> int:
+        """Return the number of operations in the expression as a tree."""
+        return self._measure(expression)[0]
+
+    def differentiated(self, expression: Any) -> int:
+        """Return an upper estimate of the operations in one derivative of it."""
+        return self._measure(expression)[1]
+
+    def _measure(self, root: Any) -> tuple[int, int]:
+        known, stack = self._known, [root]
+        while stack:
+            expression = stack[-1]
+            waiting = [part for part in expression.args if part not in known]
+            if waiting and expression not in known:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            if expression not in known:
+                known[expression] = _size(expression, [known[part] for part in expression.args])
+        return known[root]
+
+
+def _size(expression: Any, parts: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    if not parts:
+        return 0, int(bool(expression.is_Symbol))
+    written = max(len(parts) - 1, 1) + sum(size for size, _ in parts)
+    moving = [derived for _, derived in parts if derived]
+    if expression.is_Add:
+        return written, len(moving) + sum(moving)
+    return written, len(moving) * (written + 1) + sum(moving)
+
+
+def _kinds(root: Any, memo: dict[Any, Counter[str]]) -> Counter[str]:
+    stack = [root]
+    while stack:
+        expression = stack[-1]
+        waiting = [part for part in expression.args if part not in memo]
+        if waiting and expression not in memo:
+            stack.extend(waiting)
+            continue
+        stack.pop()
+        if expression not in memo:
+            memo[expression] = _own_kind(expression, [memo[part] for part in expression.args])
+    return memo[root]
+
+
+def _own_kind(expression: Any, parts: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total += part
+    if expression.args:
+        total[type(expression).__name__] += max(len(expression.args) - 1, 1)
+    return total
+
+
+class _Growing(SympyAlgebra):
+    """SymPy's carrier, which stops when an expression outgrows the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.sizes = Sizes()
+
+    def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
+        """Return the expression, once its size and that of its derivatives are known to be within the limit."""
+        value = super().apply(primitive, xs, params)
+        for expression in np.ravel(np.asarray(value, dtype=object)):
+            expected = self.sizes.differentiated(expression)
+            if expected > self.limit:
+                raise GrowthError(
+                    f"The derivative of the expression at {primitive.name} may have {expected:,} operations written out, "
+                    f"beyond the limit of {self.limit:,}: expressions swell. Use the reverse or forward method, or raise limit=."
+                )
+        return value
+
+    def derivatives(self, expressions: Sequence[Any], symbols: Iterable[Any]) -> list[Any]:
+        """Return the derivative of every expression by every symbol, the symbols running faster."""
+        symbols = list(symbols)
+        found: list[Any] = []
+        total = 0
+        for expression in expressions:
+            free = expression.free_symbols
+            for symbol in symbols:
+                found.append(self._derivative(expression, symbol) if symbol in free else self.library.Integer(0))
+                total += self.sizes.written(found[-1])
+                if total > 10 * self.limit:
+                    raise GrowthError(
+                        f"The derivatives together have more than {10 * self.limit:,} operations written out; "
+                        "use the reverse or forward method, or raise limit=."
+                    )
+        return found
+
+    def _derivative(self, expression: Any, symbol: Any) -> Any:
+        if expression.is_Boolean:
+            return self.library.Integer(0)
+        return expression.diff(symbol)
+
+
+# --------------------------------------------------------------------------------------------------------- assembling
+
+
+def _scalars(problem: Problem) -> list[Any]:
+    """Return the arguments element by element."""
+    flat: list[Any] = []
+    for x, type in zip(problem.args, problem.graph.input_types, strict=True):
+        if not type.shape:
+            flat.append(x)
+        elif isinstance(problem.algebra, GraphAlgebra):
+            flat += [x[place] for place in np.ndindex(*type.shape)]
+        else:
+            flat += list(np.ravel(x))
+    return flat
+
+
+def _assembled(problem: Problem, found: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
+    """Return the outputs' values and the blocks from their entries, which come in the order of `Written.all`."""
+    entries = iter(found)
+    graph = problem.graph
+    values = tuple(_filled(problem, entries, graph.type_of(j)) for j in problem.outputs)
+    return values, tuple(
+        tuple(_filled(problem, entries, problem.block_type(j, k)) for k in problem.wrt) for j in problem.outputs
+    )
+
+
+def _filled(problem: Problem, entries: Any, type: Type) -> Any:
+    """Return an array of ``type`` from the next entries."""
+    taken = [next(entries) for _ in range(type.size)]
+    if not type.shape:
+        return as_result(taken[0], type)
+    if isinstance(problem.algebra, GraphAlgebra) and taken:
+        return as_result(problem.algebra.reshape(problem.algebra.stack(*taken, axis=0), shape=type.shape), type)
+    return np.array(taken, dtype=type.dtype).reshape(type.shape)

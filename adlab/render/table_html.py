@@ -1,0 +1,1 @@
+def to_html(sheet, **o): return ""

@@ -1,0 +1,1 @@
+def to_json(sheet, **o): return ""

@@ -1,0 +1,291 @@
+"""A trace as tables: evaluation, tangents, adjoints, laid out as the lectures write them on the board.
+
+What is computed, with which numbers, what comes out. Nothing here knows a format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.notation import Symbol, Term, derivative
+from adlab.ir.primitive import Notation, Primitive
+from adlab.primitives.notation import ATOM, PRODUCT, SUM
+from adlab.render.numbers import SMALL_ARRAY, shape_text
+from adlab.render.tables import Column, Entry, Line, Numbers, Phrase, Sheet, Table, Value
+from adlab.reports.trace import MINUS, PLUS, Adjoint, Cell, Row, Trace
+
+WITH_NUMBERS = 3
+"""Up to so many tangent columns show their substituted numbers; beyond, the formula stands once and numbers side by side."""
+
+LONGEST_SUM = 12
+"""A sum of more contributions is cut in its middle."""
+
+LONGEST_HEAD = 24
+"""A function of more names and numbers than this is not written out above its trace."""
+
+MANY_INPUTS = 6
+"""So many inputs are listed with their values above the trace."""
+
+TIGHT = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
+EQUATION = Notation("{0} = {1}", "{0} = {1}", 1, (0,))
+OPERATOR = Notation("∂/∂{0}", r"\frac{{\partial}}{{\partial {0}}}", ATOM, (ATOM,))
+
+
+def trace_sheet(trace: Trace) -> Sheet:
+    """Return a trace as a sheet of tables.
+
+    Parameters
+    ----------
+    trace : Trace
+
+    Returns
+    -------
+    Sheet
+        The evaluation, in forward mode the tangents, in reverse mode the adjoints; what it cost below.
+    """
+    tables = [evaluation_table(trace)]
+    if trace.mode in ("forward", "all"):
+        tables.append(forward_table(trace))
+    if trace.mode in ("reverse", "all"):
+        tables.append(reverse_table(trace))
+    return Sheet(tuple(_head(trace)), tuple(tables), (_cost(trace),), (trace.bad,) if trace.bad else ())
+
+
+def name_of(name: str, mark: str = "") -> Term:
+    """Return an input's or output's own name as a formula."""
+    return Term(Symbol(name, "", mark), (), None)
+
+
+def node_name(row: Row, mark: str = "") -> Term:
+    """Return the name of a row's node, its tangent ("dot") or its adjoint ("bar")."""
+    return Term(Symbol(row.name.base, row.name.index, mark), (), row.value)
+
+
+# ---------------------------------------------------------------------------------------------------------- the head
+
+
+def _head(trace: Trace) -> Iterator[Entry]:
+    """Return the function, written out where it is short, and the point."""
+    composed = compose(trace)
+    if composed is not None:
+        yield composed
+    elif trace.title:
+        yield trace.title
+    point = [Phrase((name_of(name), " = ", Value(value))) for name, value in trace.point.items()]
+    if len(point) > MANY_INPUTS:
+        yield f"at a point of {len(point)} inputs"
+    elif point:
+        yield Phrase(("at ", *_joined(point)))
+
+
+def _joined(entries: Sequence[Entry]) -> list[Entry]:
+    found: list[Entry] = []
+    for entry in entries:
+        found += [", ", entry] if found else [entry]
+    return found
+
+
+def compose(trace: Trace) -> Term | None:
+    """Return ``y = …`` in the inputs' own names, if the function is short enough to be written out."""
+    if len(trace.rows) > LONGEST_HEAD or len(trace.outputs) != 1 or trace.outputs[0][1] is None:
+        return None
+    terms: dict[Symbol, tuple[Term, int]] = {}
+    for row in trace.rows:
+        terms[row.name] = (name_of(row.label), 1) if row.formula is None else _expanded(row.formula, terms)
+        if terms[row.name][1] > LONGEST_HEAD:
+            return None
+    name, symbol, value = trace.outputs[0]
+    whole = terms[symbol][0]
+    return None if whole.head == Symbol(name) else Term(EQUATION, (name_of(name), whole), value)
+
+
+def _expanded(formula: Term, terms: Mapping[Symbol, tuple[Term, int]]) -> tuple[Term, int]:
+    args, size = [], 0
+    for arg in formula.args:
+        inner, count = terms[arg.head] if isinstance(arg.head, Symbol) else (arg, 1)
+        args.append(inner)
+        size += count
+    head = TIGHT if isinstance(formula.head, Primitive) and formula.head.name == "multiply" else formula.head
+    return Term(head, tuple(args), formula.value, formula.params), size
+
+
+# -------------------------------------------------------------------------------------------------------- the tables
+
+
+def evaluation_table(trace: Trace) -> Table:
+    """Return the forward evaluation: v₂ = ln(v₀), ln(2), 0.693."""
+    lines: list[Line] = []
+    calls = False
+    for row, heading in _with_scopes(trace.rows):
+        if heading is not None:
+            lines.append(heading)
+        formula: Entry = name_of(row.label) if row.formula is None else row.formula
+        numbers = None if row.formula is None else _numbers(row.formula, row.value)
+        mark = _jacobians(row)
+        calls = calls or bool(mark)
+        lines.append(Line((node_name(row), formula, numbers, Value(row.value), mark), len(row.scope)))
+    for name, symbol, value in trace.outputs:
+        source: Entry = Value(value) if symbol is None else Term(symbol, (), value)
+        lines.append(Line((name_of(name), source, None, Value(value), None)))
+    columns = [Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value")]
+    if calls:
+        columns.append(Column("mark"))
+    lines = [Line(line.cells[: len(columns)], line.depth, line.heading) for line in lines]
+    return Table("Evaluation", tuple(columns), lines, "value")
+
+
+def _jacobians(row: Row) -> Entry:
+    """Return the shapes of a collapsed scope's local Jacobians, one per operand."""
+    head = None if row.formula is None else row.formula.head
+    if row.formula is None or not isinstance(head, Primitive) or not head.composite:
+        return None
+    out = np.shape(row.value)
+    shapes = [
+        Phrase((shape_text(out + np.shape(arg.value)), " by ", arg))
+        for arg in row.formula.args
+        if isinstance(arg.head, Symbol) and out + np.shape(arg.value)
+    ]
+    return Phrase(("local Jacobian ", *_joined(shapes))) if shapes else None
+
+
+def forward_table(trace: Trace) -> Table:
+    """Return the tangents: v̇₂ = 1/v₀ · v̇₀, and per input the numbers and the value."""
+    inputs = [Term(OPERATOR, (name_of(column),), None) for column in trace.columns]
+    several = len(inputs) > 1
+    with_numbers = len(inputs) <= WITH_NUMBERS
+    columns = [Column("name"), Column("formula", "step")]
+    for by in inputs:
+        group = by if several and with_numbers else None
+        columns += [Column("numbers", "numbers", group)] if with_numbers else []
+        columns.append(Column("value", "value" if with_numbers else by, group or (by if several else None)))
+    lines: list[Line] = []
+    for row, heading in _with_scopes(trace.rows):
+        if heading is not None:
+            lines.append(heading)
+        cells = [row.tangents[column] for column in trace.columns]
+        formula = next((cell.formula for cell in cells if cell.formula is not None), None)
+        lines.append(Line((node_name(row, "dot"), formula, *_tangent_cells(cells, with_numbers)), len(row.scope)))
+    lines += _tangent_outputs(trace, with_numbers)
+    title = Phrase(("Forward derivatives " if several else "Forward derivative ", *_joined(inputs)))
+    if len(inputs) > WITH_NUMBERS:
+        title = Phrase(("Forward derivatives, one pass per input",))
+    notes: tuple[Entry, ...] = ()
+    if trace.left_out:
+        shown = len(inputs)
+        notes = (f"{shown} of {shown + trace.left_out} columns are shown; wrt= chooses another one.",)
+    return Table(title, tuple(columns), lines, "tangent", notes, beside=True, headed=several)
+
+
+def _tangent_cells(cells: Sequence[Cell], with_numbers: bool) -> list[Entry]:
+    found: list[Entry] = []
+    for cell in cells:
+        if with_numbers:
+            found.append(None if cell.formula is None else _numbers(cell.formula, cell.value))
+        found.append(Value(cell.value))
+    return found
+
+
+def _tangent_outputs(trace: Trace, with_numbers: bool) -> list[Line]:
+    rows = {row.name: row for row in trace.rows}
+    lines = []
+    for name, symbol, value in trace.outputs:
+        if symbol is None:
+            zero = Cell(None, np.zeros(np.shape(value))[()])
+            tangents, source = dict.fromkeys(trace.columns, zero), None
+        else:
+            tangents, source = dict(rows[symbol].tangents), node_name(rows[symbol], "dot")
+        if len(trace.columns) == 1:
+            head = derivative(name_of(name), name_of(trace.columns[0]), None)
+        else:
+            head = name_of(name, "dot")
+        cells = [Cell(None, tangents[column].value) for column in trace.columns]
+        lines.append(Line((head, source, *_tangent_cells(cells, with_numbers))))
+    return lines
+
+
+def reverse_table(trace: Trace) -> Table:
+    """Return the adjoints, last node first: v̄₁ = v̄₃ · v₀ + v̄₄ · cos(v₁)."""
+    lines: list[Line] = []
+    for row, heading in _with_scopes(trace.reversed_rows):
+        if heading is not None:
+            lines.append(heading)
+        adjoint = row.adjoint or Adjoint(None, 0.0)
+        formula = None if adjoint.formula is None else shortened(adjoint.formula)
+        numbers = None if formula is None else _numbers(formula, adjoint.value)
+        mark = _gradient_mark(trace, row) if row.kind == "input" else None
+        lines.append(Line((node_name(row, "bar"), formula, numbers, Value(adjoint.value), mark), len(row.scope)))
+    columns = (Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value"), Column("mark"))
+    return Table("Reverse derivative (adjoints)", columns, lines, "adjoint")
+
+
+def _gradient_mark(trace: Trace, row: Row) -> Entry:
+    return Phrase(("= ", derivative(name_of(trace.seeded), name_of(row.label), None)))
+
+
+def _numbers(formula: Term, value: Any) -> Entry:
+    """Return the formula with numbers, unless that only repeats the value."""
+    if isinstance(formula.head, Symbol) or (not isinstance(formula.head, Primitive) and _is_given(formula)):
+        return None
+    return Numbers(formula)
+
+
+def _is_given(formula: Term) -> bool:
+    """Return whether a formula is the bare name of a derivative, as a seed is."""
+    return isinstance(formula.head, Notation) and formula.head.level == 0 and len(formula.args) == 1
+
+
+def shortened(formula: Term) -> Term:
+    """Return a sum of many contributions with its middle left out."""
+    terms: list[tuple[Term, bool]] = []
+    rest = formula
+    while isinstance(rest.head, Notation) and rest.head in (PLUS, MINUS):
+        terms.append((rest.args[1], rest.head is MINUS))
+        rest = rest.args[0]
+    terms.append((rest, False))
+    if len(terms) <= LONGEST_SUM:
+        return formula
+    terms.reverse()
+    kept = terms[: LONGEST_SUM // 2]
+    total = kept[0][0]
+    for term, minus in kept[1:]:
+        total = Term(MINUS if minus else PLUS, (total, term), None)
+    left_out = len(terms) - len(kept) - 1
+    gap = Notation(f"{{0}} + … {left_out} more … + {{1}}", rf"{{0}} + \cdots_{{{{{left_out}\text{{{{ more}}}}}}}} + {{1}}", SUM, (SUM,))
+    return Term(gap, (total, terms[-1][0]), None)
+
+
+def _with_scopes(rows: Sequence[Row]) -> Iterator[tuple[Row, Line | None]]:
+    """Return each row with the heading that goes above it where another scope begins."""
+    current: tuple[str, ...] = ()
+    for row in rows:
+        heading = None
+        if row.scope != current and row.scope:
+            heading = Line((" / ".join(row.scope),), len(row.scope) - 1, heading=True)
+        current = row.scope
+        yield row, heading
+
+
+# ---------------------------------------------------------------------------------------------------------- the cost
+
+
+def _cost(trace: Trace) -> str:
+    """Return what the trace cost, in a sentence."""
+    words = {"evaluations": "evaluation", "forward passes": "forward pass", "reverse passes": "reverse pass"}
+    parts = []
+    for counts in trace.costs.values():
+        operations = counts.get("operations", 0)
+        for key, count in counts.items():
+            if key == "operations":
+                continue
+            what = f"{count:,} {words.get(key, key) if count == 1 else key}"
+            each = " each" if count > 1 else ""
+            parts.append(f"{what} of {operations:,} operation{'s' * (operations != 1)}{each}" if operations else what)
+    return f"Cost: {', '.join(parts)}."
+
+
+def is_small(value: Any) -> bool:
+    """Return whether an array is written in full by default."""
+    return int(np.size(value)) <= SMALL_ARRAY

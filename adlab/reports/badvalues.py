@@ -1,0 +1,121 @@
+"""Where a computation went bad: the first node whose value is infinite or not a number, although its operands were fine.
+
+Values follow IEEE arithmetic and are never replaced; this report says where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.numpy import NUMPY
+from adlab.ir.builder import INPUT
+from adlab.ir.graph import Graph, Source
+
+
+@dataclass(frozen=True)
+class BadNode:
+    """The first node with a value that is infinite or NaN.
+
+    Attributes
+    ----------
+    index : int
+        Its position in the program.
+    primitive : str
+    operands : tuple of str
+        What it was applied to: names of inputs, ``v3`` for node 3, or a literal.
+    operand_values : tuple
+        Their values, at the first bad element where they are arrays.
+    value : float
+        The bad value.
+    element : tuple of int
+        Which element it is; empty for a scalar.
+    source : Source
+        The user's line.
+    """
+
+    index: int
+    primitive: str
+    operands: tuple[str, ...]
+    operand_values: tuple[Any, ...]
+    value: float
+    element: tuple[int, ...]
+    source: Source
+
+    @property
+    def sentence(self) -> str:
+        """Say which node it is and what it was given."""
+        where = f"[{', '.join(map(str, self.element))}]" if self.element else ""
+        if self.primitive == INPUT.name:
+            return f"The input {self.operands[0]}{where} is {self.value}."
+        line = f" ({self.source})" if self.source.line else ""
+        given = ", ".join(
+            name if name == shown else f"{name} = {shown}"
+            for name, shown in zip(self.operands, map(_shown, self.operand_values), strict=True)
+        )
+        return f"The first value that is not finite is {self.value}: node {self.index}{where}, {self.primitive} of {given}{line}."
+
+
+def first_bad_node(graph: Graph, values: Sequence[Any]) -> BadNode | None:
+    """Return the first node whose value is infinite or NaN, None if all are finite.
+
+    Parameters
+    ----------
+    graph : Graph
+    values : sequence
+        The value of every node, as evaluating the graph with NumPy gives them.
+
+    Examples
+    --------
+    >>> from adlab.frontends.recording import record
+    >>> import numpy as np
+    >>> graph = record(lambda x: np.log(x) + 1, (1.0,)).graph
+    >>> bad = first_bad_node(graph, NUMPY.run(graph, [np.float64(-1.0)]))
+    >>> bad.index, bad.primitive, bad.operands
+    (1, 'log', ('x',))
+    """
+    for index, value in enumerate(values):
+        finite = np.isfinite(value)
+        if not np.all(finite):
+            return _describe(graph, values, index, np.argwhere(~np.asarray(finite))[0])
+    return None
+
+
+def _describe(graph: Graph, values: Sequence[Any], index: int, place: Any) -> BadNode:
+    element = tuple(int(k) for k in place)
+    operands = graph.operands[index]
+    is_input = index < len(graph.inputs)
+    return BadNode(
+        index,
+        graph.primitives[index].name,
+        (graph.inputs[index],) if is_input else tuple(_label(graph, j) for j in operands),
+        tuple(_at(graph, values, j, element, np.shape(values[index])) for j in operands),
+        float(np.asarray(values[index])[element]),
+        element,
+        graph.sources[graph.source_ids[index]],
+    )
+
+
+def _label(graph: Graph, operand: int) -> str:
+    if operand < 0:
+        value = graph.constants[~operand].value
+        return _shown(value) if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"
+    return graph.inputs[operand] if operand < len(graph.inputs) else f"v{operand}"
+
+
+def _at(graph: Graph, values: Sequence[Any], operand: int, element: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """Return an operand's value at the element of the result, or the whole where it has another shape."""
+    value = values[operand] if operand >= 0 else NUMPY.constant(graph.constants[~operand])
+    try:
+        return float(np.broadcast_to(value, shape)[element])
+    except ValueError:
+        return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"

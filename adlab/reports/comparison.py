@@ -1,0 +1,458 @@
+"""All the ways to differentiate one function at one point, side by side, against fifty digits.
+
+The report is data. For each method it holds the value, the gradient (or Jacobian), the error, the cost and the time, and a sentence
+that says why the method is off, or why it has no answer here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adlab.algebra.numpy import NUMPY
+from adlab.errors import AdlabError, InputError
+from adlab.frontends.dispatch import to_graph
+from adlab.ir.graph import Graph
+from adlab.ir.types import BOOL
+from adlab.methods import METHODS, method_named
+from adlab.methods.base import Cost, Derivative, make_problem
+from adlab.methods.numerical import SCHEMES
+from adlab.methods.reference import Kinked, Reference, absolute_error, reference, relative_error, ulps
+from adlab.reports.badvalues import BadNode, first_bad_node
+from adlab.transforms.evaluation import flatten_args
+
+REPEATS = 3
+"""The time is the best of so many runs, unless one takes long."""
+
+
+@dataclass(frozen=True)
+class MethodReport:
+    """What one method gave.
+
+    Attributes
+    ----------
+    name, title : str
+    value : number, array or tuple of them; None where the method has no answer
+    gradient : mapping of input name to array
+        Blocks of shape ``output.shape + input.shape``; a tuple of them where the function has several outputs.
+    relative_error, absolute_error, ulps : float or None
+        The worst over all elements of the gradient; None without an answer or without a reference.
+    cost : Cost or None
+    seconds : float or None
+    reason : str
+        Why it is off, or why there is no answer; a statement of exactness otherwise.
+    """
+
+    name: str
+    title: str
+    value: Any
+    gradient: Mapping[str, Any]
+    relative_error: float | None
+    absolute_error: float | None
+    ulps: float | None
+    cost: Cost | None
+    seconds: float | None
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data as JSON takes it."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "value": plain(self.value),
+            "gradient": {name: plain(block) for name, block in self.gradient.items()},
+            "relative_error": plain(self.relative_error),
+            "absolute_error": plain(self.absolute_error),
+            "ulps": plain(self.ulps),
+            "cost": self.cost.to_dict() if self.cost else None,
+            "seconds": self.seconds,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class ReferenceReport:
+    """The reference as text of ``digits`` digits and as the nearest numbers; ``reason`` says why there is none."""
+
+    value: Any
+    gradient: Mapping[str, Any]
+    value_digits: Any
+    gradient_digits: Mapping[str, Any]
+    digits: int
+    kinks: tuple[Kinked, ...] = ()
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data as JSON takes it."""
+        return {
+            "value": plain(self.value),
+            "gradient": {name: plain(block) for name, block in self.gradient.items()},
+            "digits": self.digits,
+            "value_digits": self.value_digits,
+            "gradient_digits": dict(self.gradient_digits),
+            "kinks": [
+                {"input": k.input, "element": list(k.element), "right": plain(k.right), "left": plain(k.left)} for k in self.kinks
+            ],
+            "notes": list(self.notes),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every method on one function at one point.
+
+    Attributes
+    ----------
+    point : mapping of input name to value
+    reference : ReferenceReport
+    methods : tuple of MethodReport
+        In the order of the table of methods; further schemes of numerical differentiation follow.
+    bad : BadNode or None
+        The first node with an infinite or undefined value, if there is one.
+    """
+
+    point: Mapping[str, Any]
+    reference: ReferenceReport
+    methods: tuple[MethodReport, ...]
+    bad: BadNode | None = None
+
+    def __getitem__(self, name: str) -> MethodReport:
+        for report in self.methods:
+            if report.name == name:
+                return report
+        raise InputError(f"The comparison has no method {name!r}; it has {', '.join(r.name for r in self.methods)}.")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that concern all methods: where values went bad, where the point sits on a kink."""
+        kinks = tuple(
+            f"At {k.input}{list(k.element) if k.element else ''} the derivative from the right is {k.right:.6g}, from the left "
+            f"{k.left:.6g}: the point is on a kink, and each method follows its own convention."
+            for k in self.reference.kinks
+        )
+        bad = (self.bad.sentence,) if self.bad else ()
+        missing = (f"There is no reference: {self.reference.reason}",) if self.reference.reason else ()
+        return bad + kinks + self.reference.notes + missing
+
+    def table(self) -> tuple[list[str], list[list[Any]]]:
+        """Return headings and one row of raw values per method, for a renderer to format."""
+        names = list(self.point)
+        headings = ["method", "value", *[f"∂/∂{name}" for name in names], "relative error", "ulps", "evaluations", "passes"]
+        headings += ["operations", "seconds", "why"]
+        rows = []
+        for m in self.methods:
+            cost = m.cost
+            counts = [cost.evaluations, cost.forward_passes + cost.reverse_passes, sum(cost.operations.values())] if cost else [None] * 3
+            gradient = [m.gradient.get(name) for name in names]
+            rows.append([m.name, m.value, *gradient, m.relative_error, m.ulps, *counts, m.seconds, m.reason])
+        return headings, rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data as JSON takes it: no NaN, no infinity, arrays as lists."""
+        return {
+            "point": {name: plain(value) for name, value in self.point.items()},
+            "reference": self.reference.to_dict(),
+            "methods": [report.to_dict() for report in self.methods],
+            "notes": list(self.notes),
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Return numbers and arrays as JSON takes them: nested lists, and "inf", "-inf", "nan" for what has no number.
+
+    Examples
+    --------
+    >>> plain(np.array([1.0, np.inf]))
+    [1.0, 'inf']
+    """
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return "nan" if value != value else "inf" if value > 0 else "-inf"
+    return value
+
+
+# --------------------------------------------------------------------------------------------------------- comparing
+
+
+def compare(
+    f: Any,
+    *args: Any,
+    methods: Sequence[str] | None = None,
+    wrt: Sequence[str] | None = None,
+    schemes: Sequence[str] = (),
+    digits: int = 50,
+) -> Comparison:
+    """Differentiate a function by every method and compare with a reference of fifty digits.
+
+    Parameters
+    ----------
+    f : callable, str, sympy expression or Graph
+    *args
+        The point.
+    methods : sequence of str, optional
+        Which methods; by default all four.
+    wrt : sequence of str, optional
+        Names of the inputs to differentiate by; by default all that hold numbers.
+    schemes : sequence of str
+        Further schemes of numerical differentiation, reported as ``numerical:forward`` and so on.
+    digits : int
+        Of the reference.
+
+    Raises
+    ------
+    InputError
+        For unknown names and for arguments that do not fit.
+
+    Examples
+    --------
+    >>> report = compare(lambda x1, x2: np.log(x1) + x1 * x2 - np.sin(x2), 2.0, 5.0)
+    >>> [(m.name, m.relative_error < 1e-9) for m in report.methods]
+    [('numerical', True), ('symbolic', True), ('forward', True), ('reverse', True)]
+    >>> report["reverse"].ulps < 4
+    True
+    """
+    names = tuple(METHODS) if methods is None else tuple(methods)
+    for name in names:
+        method_named(name)
+    for scheme in schemes:
+        if scheme not in SCHEMES:
+            raise InputError(f"There is no scheme {scheme!r}; the schemes are {', '.join(SCHEMES)}.")
+    recording = to_graph(f, args)
+    if recording.captured:
+        raise InputError("compare takes a function of numbers; this one closes over a value of a trace that is still open.")
+    return compare_graph(recording.graph, flatten_args(recording.graph, args), names, wrt, schemes, digits)
+
+
+def compare_graph(
+    graph: Graph,
+    values: Sequence[Any],
+    methods: Sequence[str],
+    wrt: Sequence[str] | None,
+    schemes: Sequence[str],
+    digits: int,
+) -> Comparison:
+    """Return the comparison on a graph; ``values`` is one number or array per input."""
+    positions = make_problem(graph, values, wrt, None, NUMPY).wrt
+    if not positions:
+        raise InputError("The function has no input that holds numbers, so there is nothing to differentiate by.")
+    question = _Question(graph, tuple(values), positions, digits)
+    reports = [question.report(name) for name in methods]
+    reports += [question.report(f"numerical:{scheme}", scheme=scheme) for scheme in schemes]
+    nodes = NUMPY.run(graph, values)
+    point = {graph.inputs[k]: values[k] for k in positions}
+    return Comparison(point, question.reference_report(), tuple(reports), first_bad_node(graph, nodes))
+
+
+class _Question:
+    """A function at a point, with its reference."""
+
+    def __init__(self, graph: Graph, values: tuple[Any, ...], positions: tuple[int, ...], digits: int) -> None:
+        self.graph, self.values, self.positions, self.digits = graph, values, positions, digits
+        self.exact: Reference | None = None
+        self.missing = ""
+        try:
+            self.exact = reference(graph, values, positions, digits=digits)
+        except InputError:
+            raise
+        except AdlabError as error:
+            self.missing = str(error)
+
+    def report(self, name: str, **options: Any) -> MethodReport:
+        """Return what one method gives, or why it gives nothing."""
+        method = method_named(name.partition(":")[0])
+        title = method.title + (f", {options['scheme']} scheme" if options else "")
+        try:
+            found, seconds = timed(lambda: method.derivative(self.graph, self.values, self.positions, **options))
+        except AdlabError as error:
+            return MethodReport(name, title, None, {}, None, None, None, None, None, f"No answer: {error}")
+        errors = self._errors(found)
+        return MethodReport(
+            name,
+            title,
+            _single(found.values),
+            self._by_name(found.jacobians),
+            *errors,
+            found.cost,
+            seconds,
+            self._reason(found, options.get("scheme", "central"), errors),
+        )
+
+    def _by_name(self, jacobians: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        names = [self.graph.inputs[k] for k in self.positions]
+        return {name: _single([row[i] for row in jacobians]) for i, name in enumerate(names)}
+
+    def _errors(self, found: Derivative) -> tuple[float | None, float | None, float | None]:
+        """Return relative and absolute error and ulps, each the worst over all blocks."""
+        if self.exact is None:
+            return None, None, None
+        pairs = [
+            (block, exact)
+            for row, exact_row in zip(found.jacobians, self.exact.jacobians, strict=True)
+            for block, exact in zip(row, exact_row, strict=True)
+        ]
+        return (
+            max(relative_error(block, exact) for block, exact in pairs),
+            max(absolute_error(block, exact) for block, exact in pairs),
+            max(ulps(block, exact, np.asarray(block).dtype) for block, exact in pairs),
+        )
+
+    def _reason(self, found: Derivative, scheme: str, errors: tuple[float | None, ...]) -> str:
+        return " ".join([*_reasons(self, found, scheme, errors), *found.notes])
+
+    def reference_report(self) -> ReferenceReport:
+        """Return the reference as text and as numbers."""
+        exact = self.exact
+        if exact is None:
+            return ReferenceReport(None, {}, None, {}, self.digits, reason=self.missing)
+        blocks = self._by_name(exact.jacobians)
+        return ReferenceReport(
+            _mapped(_single(exact.values), float),
+            {name: _mapped(block, float) for name, block in blocks.items()},
+            _mapped(_single(exact.values), self._text, listed=True),
+            {name: _mapped(block, self._text, listed=True) for name, block in blocks.items()},
+            exact.digits,
+            exact.kinks,
+            exact.notes,
+        )
+
+    def _text(self, number: Any) -> str:
+        import mpmath
+
+        return str(mpmath.nstr(number, self.digits)) if not isinstance(number, bool) else str(number)
+
+
+def timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    """Return a result and the seconds it takes: the best of a few runs, one run if that is long."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        result = run()
+        best = min(best, time.perf_counter() - start)
+        if best > 0.2:
+            break
+    return result, best
+
+
+def _single(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _mapped(value: Any, function: Callable[[Any], Any], listed: bool = False) -> Any:
+    """Return ``function`` of every element; arrays stay arrays, or become nested lists."""
+    if isinstance(value, tuple):
+        return tuple(_mapped(item, function, listed) for item in value)
+    if not isinstance(value, np.ndarray):
+        return function(value)
+    result = np.vectorize(function, otypes=[object])(value) if value.size else value
+    return result.tolist() if listed else result.astype(np.float64)
+
+
+# ------------------------------------------------------------------------------------------------------------ reasons
+
+
+def _reasons(question: _Question, found: Derivative, scheme: str, errors: tuple[float | None, ...]) -> list[str]:
+    """Return sentences on why a method's answer is not the reference."""
+    relative, absolute, distance = errors
+    if relative is None or absolute is None or distance is None:
+        return ["There is no reference to compare with."]
+    if distance == 0:
+        return ["Every digit agrees with the reference."]
+    assert question.exact is not None
+    if question.exact.kinks:
+        return [_kink_reason(question, found)]
+    if not np.isfinite(absolute):
+        return ["An infinite or undefined value is in the way; see the first such node."]
+    if found.method != "numerical":
+        return [f"Off by {distance:.3g} ulp: rounding of the single operations, {absolute:.3g} in size."]
+    return [_numerical_reason(question, scheme, absolute)]
+
+
+def _kink_reason(question: _Question, found: Derivative) -> str:
+    """Say which convention a method follows at a kink."""
+    assert question.exact is not None
+    kink = question.exact.kinks[0]
+    column = [question.graph.inputs[k] for k in question.positions].index(kink.input)
+    block = np.asarray(found.jacobians[kink.output][column])
+    given = block[(..., *kink.element)] if kink.element else block
+    shown = f"{float(given):.6g}" if np.ndim(given) == 0 else "its own value"
+    conventions = _conventions(question.graph) if found.method in ("forward", "reverse") else []
+    rule = f" ({'; '.join(conventions)})" if conventions else ""
+    return (
+        f"On a kink in {kink.input}: the derivative is {kink.right:.6g} from the right and {kink.left:.6g} from the left; "
+        f"this method's convention gives {shown}{rule}."
+    )
+
+
+def _conventions(graph: Graph) -> list[str]:
+    """Return the conventions of the primitives in the graph that have kinks."""
+    rows = {primitive.name: primitive for primitive in graph.primitives if primitive.kinks}
+    return [f"{name} at {kink.where}: {kink.convention}" for name, row in rows.items() for kink in row.kinks]
+
+
+def _numerical_reason(question: _Question, scheme: str, absolute: float) -> str:
+    """Say how much of a difference's error is truncation and how much is rounding, from a second step twice as large."""
+    if scheme == "complex":
+        return f"Off by {absolute:.3g}: the complex step subtracts nothing, what is left is rounding of the single operations."
+    if scheme == "richardson":
+        return f"Off by {absolute:.3g}: what extrapolation to h → 0 leaves of truncation and rounding."
+    h, truncation, rounding = difference_errors(question.graph, question.values, question.positions, scheme)
+    larger = "truncation is the larger part" if truncation > rounding else "rounding is the larger part"
+    order = "h²·f‴/6" if scheme == "central" else "h·f″/2"
+    return (
+        f"Off by {absolute:.3g}: with h = {h:.3g} truncation is about {order} = {truncation:.2g} "
+        f"and rounding about ε·|f|/h = {rounding:.2g}; {larger}."
+    )
+
+
+def difference_errors(
+    graph: Graph, values: Sequence[Any], positions: Sequence[int], scheme: str, h: float | None = None
+) -> tuple[float, float, float]:
+    """Return the step of a difference scheme with estimates of its truncation and rounding errors.
+
+    Parameters
+    ----------
+    graph, values, positions
+        The function, the point and the inputs.
+    scheme : {"central", "forward"}
+    h : float, optional
+        The step; by default the method's own for the largest input.
+
+    Returns
+    -------
+    h, truncation, rounding : float
+        Truncation from the difference between steps h and 2h (a fraction 1/3 for the central scheme, all of it for the
+        forward one), rounding as ε·max|f|/h.
+    """
+    epsilon = max(float(np.finfo(graph.types[k].dtype).eps) for k in positions)
+    if h is None:
+        size = max([1.0, *[float(np.max(np.abs(values[k]), initial=0)) for k in positions]])
+        h = float(epsilon ** (1 / 3 if scheme == "central" else 1 / 2) * size)
+    method = METHODS["numerical"]
+    near, far = (method.derivative(graph, values, positions, scheme=scheme, h=step) for step in (h, 2 * h))
+    apart = max(
+        (
+            float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0))
+            for row, wide in zip(near.jacobians, far.jacobians, strict=True)
+            for a, b in zip(row, wide, strict=True)
+        ),
+        default=0.0,
+    )
+    outputs = [v for v, type in zip(near.values, graph.output_types, strict=True) if type.dtype != BOOL]
+    size = max((float(np.max(np.abs(v), initial=0)) for v in outputs), default=0.0)
+    return h, apart / (3 if scheme == "central" else 1), epsilon * size / h

@@ -1,0 +1,335 @@
+"""The command line: what each command prints, and that bad input is one sentence, exit 2, and nothing half written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adlab.cli.main import cli, main
+
+EXPRESSION = "ln(x1) + x1*x2 - sin(x2)"
+POINT = ("x1=2", "x2=5")
+MODULE = """
+import numpy as np
+
+def f(x, scale=2.0):
+    return scale * np.sum(np.log(x))
+
+def vector(x):
+    return np.stack([x[0] * x[1], x[0] + x[1]])
+
+def uses_math(x):
+    import math
+    return math.sin(x)
+
+NOT_A_FUNCTION = 3
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return a function that runs the command line in this process: (exit status, standard output, standard error)."""
+
+    def call(*args: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["adlab", *map(str, args)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    path = tmp_path / "module.py"
+    path.write_text(MODULE)
+    return path
+
+
+def assert_refused(result: tuple[int, str, str], *words: str) -> None:
+    status, out, err = result
+    assert status == 2
+    assert out == ""
+    assert err.startswith("adlab: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+
+
+# ------------------------------------------------------------------------------------------------------- what works
+
+
+def test_trace_prints_the_evaluation(run) -> None:
+    status, out, err = run("trace", EXPRESSION, *POINT)
+    assert (status, err) == (0, "")
+    assert "10.693 − (−0.959)" in out
+    assert "11.652" in out
+
+
+@pytest.mark.parametrize("fmt", ["text", "markdown", "latex", "html", "csv", "json"])
+@pytest.mark.parametrize("mode", ["evaluate", "forward", "reverse", "all"])
+def test_trace_in_every_format_and_mode(run, fmt: str, mode: str, tmp_path: Path) -> None:
+    target = tmp_path / "trace.out"
+    status, out, _ = run("trace", EXPRESSION, *POINT, "--mode", mode, "--format", fmt, "-o", target)
+    assert (status, out) == (0, "")
+    assert "v6" in target.read_text() or "v_{6}" in target.read_text() or "<mn>6</mn>" in target.read_text()
+
+
+def test_trace_json_is_the_documented_shape(run) -> None:
+    data = json.loads(run("trace", EXPRESSION, *POINT, "--mode", "all", "--format", "json")[1])
+    assert data["mode"] == "all"
+    assert data["inputs"] == ["x1", "x2"]
+    row = next(row for row in data["rows"] if row["name"] == "v2")
+    assert row["formula"] == "ln(v0)"
+    assert set(row["tangents"]) == {"x1", "x2"}
+    assert row["adjoint"]["contributions"][0]["from"] == "v5"
+
+
+def test_ascii_output_is_ascii(run) -> None:
+    out = run("trace", EXPRESSION, *POINT, "--mode", "all", "--ascii")[1]
+    assert out.isascii()
+    assert "dv2" in out
+    assert "bv5" in out
+
+
+def test_wrt_chooses_one_column(run) -> None:
+    data = json.loads(run("trace", EXPRESSION, *POINT, "--mode", "forward", "--wrt", "x2", "--format", "json")[1])
+    assert set(data["rows"][-1]["tangents"]) == {"x2"}
+
+
+@pytest.mark.parametrize("numbering", ["level", "program", "baydin"])
+def test_numbering(run, numbering: str) -> None:
+    data = json.loads(run("trace", EXPRESSION, *POINT, "--numbering", numbering, "--format", "json")[1])
+    assert data["outputs"] == ["v5" if numbering == "baydin" else "v6"]
+
+
+@pytest.mark.parametrize("method", ["reverse", "forward", "symbolic", "numerical"])
+def test_grad_json(run, method: str) -> None:
+    data = json.loads(run("grad", EXPRESSION, *POINT, "--method", method, "--format", "json")[1])
+    assert data["value"] == pytest.approx(11.652071455223084)
+    assert data["gradient"] == pytest.approx({"x1": 5.5, "x2": 1.716337814536774}, rel=1e-8)
+    assert data["method"] == method
+    assert data["cost"]["evaluations"] >= 1
+
+
+def test_compare_json(run) -> None:
+    data = json.loads(run("compare", EXPRESSION, *POINT, "--format", "json")[1])
+    assert [m["name"] for m in data["methods"]] == ["numerical", "symbolic", "forward", "reverse"]
+    for method in data["methods"]:
+        assert {"name", "value", "gradient", "relative_error", "ulps", "cost"} <= set(method)
+    assert "reference" in data
+
+
+def test_check_passes_and_says_so(run) -> None:
+    status, out, _ = run("check", EXPRESSION, *POINT)
+    assert status == 0
+    assert out
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf", "dot", "mmd", "html"])
+def test_draw_writes_every_format(run, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"graph.{ending}"
+    status, out, _ = run("draw", EXPRESSION, *POINT, "-o", target)
+    assert status == 0
+    assert str(target) in out
+    assert target.stat().st_size > 200
+
+
+@pytest.mark.parametrize("fmt", ["json", "dot", "python", "mermaid"])
+def test_graph_exports(run, fmt: str) -> None:
+    status, out, _ = run("graph", EXPRESSION, *POINT, "--format", fmt)
+    assert status == 0
+    assert len(out) > 80
+
+
+def test_function_in_a_file_with_array_and_default(run, module: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([1.0, 2.0]))
+    for value in ("x=[1,2]", f"x=@{tmp_path}/x.npy"):
+        data = json.loads(run("grad", f"{module}:f", value, "--format", "json")[1])
+        assert data["gradient"]["x"] == [2.0, 1.0]
+
+
+def test_jacobian_of_several_results(run, module: Path) -> None:
+    data = json.loads(run("jacobian", f"{module}:vector", "x=[3,4]", "--format", "json")[1])
+    assert data["jacobian"]["x"] == [[4.0, 3.0], [1.0, 1.0]]
+
+
+def test_figures_writes_all(run, tmp_path: Path) -> None:
+    status, _, _ = run("figures", "-o", tmp_path / "figures")
+    assert status == 0
+    assert len(list((tmp_path / "figures").glob("*.svg"))) >= 4
+
+
+def test_help_of_every_command_teaches(run) -> None:
+    for name in cli.commands:
+        status, out, _ = run(name, "--help")
+        assert status == 0
+        assert len(out.splitlines()) > 5
+
+
+# ---------------------------------------------------------------------------------------------- what does not: exit 2
+
+BAD_EXPRESSIONS = {
+    "unknown function": ("sine(x)", ["x=1"], ["sine", "sin"]),
+    "missing value": (EXPRESSION, ["x1=2"], ["x2"]),
+    "extra value": (EXPRESSION, [*POINT, "x3=1"], ["x3"]),
+    "value twice": (EXPRESSION, ["x1=2", "x1=3", "x2=5"], ["x1"]),
+    "value that is no number": (EXPRESSION, ["x1=two", "x2=5"], ["x1"]),
+    "value without name": (EXPRESSION, ["2", "5"], ["="]),
+    "wrong shape": ("x @ y", ["x=[1,2]", "y=[1,2,3]"], ["shapes"]),
+    "ragged list": ("sum(x)", ["x=[[1,2],[3]]"], ["x"]),
+    "empty": ("", [], ["empty"]),
+    "blank": ("   ", [], ["empty"]),
+    "unclosed parenthesis": ("sin(x", ["x=1"], ["column 4"]),
+    "unopened parenthesis": ("sin(x))", ["x=1"], ["column 7"]),
+    "Python": ("__import__('os')", [], []),
+    "lambda": ("lambda x: x", ["x=1"], []),
+    "attribute": ("x.real", ["x=1"], []),
+    "implicit product": ("2x", ["x=1"], ["2*x"]),
+    "trailing operator": ("x +", ["x=1"], []),
+    "missing file": ("nowhere.py:f", ["x=1"], ["nowhere.py"]),
+    "missing npy": ("sum(x)", ["x=@nowhere.npy"], ["nowhere.npy"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_EXPRESSIONS)
+@pytest.mark.parametrize("command", ["trace", "grad", "compare", "check", "graph"])
+def test_bad_expressions_and_values(run, case: str, command: str) -> None:
+    expression, values, words = BAD_EXPRESSIONS[case]
+    if command == "graph" and case == "missing value":
+        values = ["x9=2"]
+        words = ["x9"]
+    assert_refused(run(command, expression, *values), *words)
+
+
+def test_missing_function_module_error_and_no_function(run, module: Path, tmp_path: Path) -> None:
+    assert_refused(run("grad", f"{module}:g", "x=1"), "g")
+    assert_refused(run("grad", f"{module}:NOT_A_FUNCTION", "x=1"), "NOT_A_FUNCTION")
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0\n")
+    assert_refused(run("grad", f"{broken}:f", "x=1"), "ZeroDivisionError", "broken.py")
+    broken.write_text("def f(:\n")
+    assert_refused(run("grad", f"{broken}:f", "x=1"), "SyntaxError")
+
+
+def test_untraceable_code_names_the_line(run, module: Path) -> None:
+    assert_refused(run("grad", f"{module}:uses_math", "x=1"), "module.py:", "math.sin(x)", "np.sin")
+
+
+@pytest.mark.parametrize("command", ["trace", "draw"])
+def test_unwritable_output_leaves_nothing(run, tmp_path: Path, command: str) -> None:
+    target = tmp_path / "no" / "such" / "folder.svg"
+    assert_refused(run(command, EXPRESSION, *POINT, "-o", target), "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_run_keeps_the_old_file(run, tmp_path: Path) -> None:
+    target = tmp_path / "graph.svg"
+    target.write_text("old")
+    assert_refused(run("draw", "sine(x)", "x=1", "-o", target))
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["graph.svg"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("trace", EXPRESSION, *POINT, "--format", "docx"), ["docx", "text"]),
+        (("trace", EXPRESSION, *POINT, "--mode", "sideways"), ["sideways"]),
+        (("trace", EXPRESSION, *POINT, "--numbering", "roman"), ["roman"]),
+        (("trace", EXPRESSION, *POINT, "--mode", "forward", "--wrt", "x9"), ["x9", "x1"]),
+        (("trace", EXPRESSION, *POINT, "--colour"), ["--colour"]),
+        (("draw", EXPRESSION, *POINT, "-o", "graph.bmp"), [".bmp", ".svg"]),
+        (("draw", EXPRESSION, *POINT, "-o", "graph"), [".svg"]),
+        (("draw", EXPRESSION, *POINT), ["-o"]),
+        (("draw", EXPRESSION, *POINT, "-o", "g.svg", "--show", "colour"), ["colour", "value"]),
+        (("grad", EXPRESSION, *POINT, "--method", "magic"), ["magic", "reverse"]),
+        (("grad",), ["EXPR"]),
+        (("dance",), ["dance"]),
+        (("grad", "[x, 2*x]", "x=1"), ["jacobian"]),
+    ],
+)
+def test_bad_usage(run, args: tuple[str, ...], words: list[str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(run(*args), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dot_engine_without_dot_is_refused(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert_refused(run("draw", EXPRESSION, *POINT, "-o", tmp_path / "g.svg", "--engine", "dot"), "Graphviz")
+    assert list(tmp_path.iterdir()) == []
+    assert run("draw", EXPRESSION, *POINT, "-o", tmp_path / "g.svg")[0] == 0
+
+
+# ------------------------------------------------------------------------------------------------------ large and wild
+
+
+def test_long_expression_works(run) -> None:
+    expression = " + ".join(f"x*{k}" for k in range(9000))
+    assert 60_000 < len(expression)
+    data = json.loads(run("grad", expression, "x=1", "--format", "json")[1])
+    assert data["gradient"]["x"] == sum(range(9000))
+
+
+def test_hundred_thousand_characters(run) -> None:
+    expression = "x" + "+x" * 50_000
+    data = json.loads(run("grad", expression, "x=2", "--format", "json")[1])
+    assert data["gradient"]["x"] == 50_001
+
+
+def test_deep_parentheses_work(run) -> None:
+    expression = "(" * 10_000 + "x" + ")" * 10_000
+    assert json.loads(run("grad", expression, "x=2", "--format", "json")[1])["gradient"]["x"] == 1
+
+
+def test_deeply_nested_functions_work(run) -> None:
+    expression = "sin(" * 5_000 + "x" + ")" * 5_000
+    status, out, _ = run("grad", expression, "x=1", "--format", "json")
+    assert status == 0
+    assert 0 < json.loads(out)["gradient"]["x"] < 1
+
+
+# ------------------------------------------------------------------------------------------------ outside the domain
+
+
+@pytest.mark.parametrize(
+    ("expression", "point", "node"),
+    [("ln(x)", "x=-1", "v1"), ("1/x", "x=0", "v1"), ("ln(x - 2)*3", "x=1", "v2"), ("x*exp(1000*x)*0", "x=1", "v2")],
+)
+def test_bad_values_name_the_first_node(run, expression: str, point: str, node: str) -> None:
+    for command in ("trace", "compare"):
+        status, out, _ = run(command, expression, point)
+        assert status == 0
+        assert "first" in out
+        assert node in out
+
+
+def test_infinities_in_json_are_strings(run) -> None:
+    data = json.loads(run("trace", "ln(x)", "x=0", "--format", "json")[1])
+    assert data["rows"][-1]["value"] == "-inf"
+    data = json.loads(run("grad", "sqrt(x)", "x=0", "--format", "json")[1])
+    assert data["gradient"]["x"] == "inf"
+
+
+# ---------------------------------------------------------------------------------------------------- as a process
+
+
+def test_as_a_process() -> None:
+    command = [sys.executable, "-m", "adlab"]
+    done = subprocess.run([*command, "grad", EXPRESSION, *POINT, "--format", "json"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["gradient"]["x1"] == 5.5
+    done = subprocess.run([*command, "grad", "sine(x)", "x=1"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0

@@ -1,0 +1,8 @@
+"""Makes the helpers of this folder importable as ``contracts.…``: under importlib mode pytest does not do so by itself."""
+
+import sys
+from pathlib import Path
+
+FOLDER = str(Path(__file__).resolve().parent.parent)
+if FOLDER not in sys.path:
+    sys.path.insert(0, FOLDER)
