@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from adlab import derivatives
 from adlab.errors import InputError, TraceError
-from adlab.frontends import to_graph
-from adlab.graph import Graph
+from adlab.frontends.dispatch import to_graph
+from adlab.graphs import Graph
 from adlab.ir.graph import Graph as Program
 from adlab.render.drawing import SHOWABLE, Drawing, draw_graph
-from adlab.render.trace import ShownTrace
 from adlab.reports.picture import Direction
 from adlab.reports.trace import trace_graph
-from adlab.transforms.evaluation import leaf_arguments
+from adlab.transforms.evaluation import flatten_args
 
 if TYPE_CHECKING:
-    from adlab.render.comparison import ShownCheck, ShownComparison
+    from adlab.render.trace import ShownTrace
+    from adlab.render.shown import ShownCheck, ShownComparison, ShownGradient
 
 Function = Callable[..., Any] | str | Program | Any
 """A callable in NumPy code, an expression string, a SymPy expression or a graph."""
@@ -142,6 +142,8 @@ def trace(
     >>> [round(float(row.adjoint.value), 3) for row in t.reversed_rows]
     [1.0, 1.0, -1.0, 1.0, 1.0, 1.716, 5.5]
     """
+    from adlab.render.trace import ShownTrace
+
     program, leaves = _at_point(f, args, names)
     report = trace_graph(
         program, leaves, mode=mode, wrt=wrt, numbering=numbering, output=output, title=_title(f, program)
@@ -235,7 +237,7 @@ def compare(f: Function, *args: Any, **options: Any) -> ShownComparison:
     >>> [method.name for method in result.methods]
     ['numerical', 'symbolic', 'forward', 'reverse']
     """
-    from adlab.render.comparison import ShownComparison
+    from adlab.render.shown import ShownComparison
     from adlab.reports.comparison import compare as report
 
     return ShownComparison(report(f, *args, **options))
@@ -269,10 +271,41 @@ def check(f: Function, *args: Any, tol: float | None = None, **options: Any) -> 
     >>> ad.check("x1*sin(x2)", 2, 5).ok
     True
     """
-    from adlab.render.comparison import ShownCheck
+    from adlab.render.shown import ShownCheck
     from adlab.reports.checking import check as report
 
     return ShownCheck(report(f, *args, tol=tol, **options))
+
+
+def gradient(f: Function, *args: Any, method: str = "reverse", scalar: bool = True, **options: Any) -> ShownGradient:
+    """Return value and gradient at a point with what they cost, as a report that prints itself.
+
+    Parameters
+    ----------
+    f : callable, str, SymPy expression or Graph
+    *args
+        The point.
+    method : {"reverse", "forward", "symbolic", "numerical"}
+    scalar : bool
+        Whether to insist on one scalar result; without, the Jacobian is reported.
+    **options
+        Options of the method, such as ``scheme="complex"``.
+
+    Returns
+    -------
+    ShownGradient
+
+    Examples
+    --------
+    >>> import adlab as ad
+    >>> ad.gradient("x1*x2 + sin(x1)", 2, 3).to_dict()["gradient"]["x2"]
+    2.0
+    """
+    from adlab.render.shown import ShownGradient
+    from adlab.reports.gradient import gradient_report
+
+    program, leaves = _at_point(f, args, None)
+    return ShownGradient(gradient_report(program, leaves, method, scalar=scalar, **options))
 
 
 def _at_point(
@@ -287,7 +320,7 @@ def _at_point(
         if point:
             raise InputError(f"A trace needs a point: give a value for {', '.join(program.inputs)}.")
         return program, None
-    return program, leaf_arguments(program, args)
+    return program, flatten_args(program, args)
 
 
 def _title(f: Function, program: Program) -> str:

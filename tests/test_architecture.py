@@ -25,7 +25,7 @@ LAYERS = {
     "derivatives": 7,
     "reports": 7,
     "render": 8,
-    "graph": 9,
+    "graphs": 9,
     "api": 9,
     "figures": 9,
     "__init__": 10,

@@ -78,7 +78,7 @@ class ExactAlgebra(Algebra):
         if primitive.name in ("stop_gradient", "cast"):
             return self._lift(xs[0])
         arrays = [np.asarray(self._lift(x), dtype=object) for x in xs]
-        result = implementation(primitive)(*arrays, **dict(params))
+        result = _integers_as(self.number, implementation(primitive)(*arrays, **dict(params)))
         return result.item() if isinstance(result, np.ndarray) and result.ndim == 0 else result
 
     def _lift(self, x: Any) -> Any:
@@ -99,6 +99,11 @@ class ExactAlgebra(Algebra):
         from adlab.primitives import TABLE
 
         return TABLE[name]
+
+
+def _integers_as(number: Callable[[Any], Any], result: Any) -> Any:
+    """Return the result with the zeros and ones that NumPy put in (an empty sum, an empty product) as exact numbers."""
+    return np.frompyfunc(lambda element: number(element) if type(element) is int else element, 1, 1)(result)
 
 
 class SympyAlgebra(ExactAlgebra):

@@ -65,10 +65,8 @@ class Recorder(Builder):
         self.serial = next(_serial)
         self.closed = False
         self.captured: dict[tuple[int, int], tuple[Traced, int]] = {}
-        self.numbers: dict[type, dict[Any, int]] = {
-            float: {},
-            int: {},
-        }  # float64 literals met before: the fast path
+        self.floats: dict[float, int] = {}  # operands of the float64 literals met before, for the fast path
+        self.integers: dict[int, int] = {}
         self._examples: dict[int, Any] = {}
         self._values: list[Any] = []
 
@@ -159,8 +157,11 @@ class Recorder(Builder):
         if isinstance(value, np.generic):
             return self.literal(value.item(), weak if _is_small(value.dtype) else graph_dtype(value.dtype))
         found = self.literal(value, weak)
-        if weak is FLOAT64 and value and value == value and type(value) in self.numbers:
-            self.numbers[type(value)][value] = found
+        if weak is FLOAT64 and value and value == value:
+            if type(value) is float:
+                self.floats[value] = found
+            elif type(value) is int:
+                self.integers[value] = found
         return found
 
     def _capture(self, value: Traced) -> int:
@@ -288,13 +289,16 @@ class Traced(Operators, ArrayMethods):
             # Nearly all nodes of scalar code: float64 meets a value of its own graph or a number seen before.
             a, b = xs
             other = b if a is self else a
-            if type(other) is Traced:
+            kind = type(other)
+            if kind is Traced:
                 j = other.index if other.recorder is recorder else None
+            elif kind is float:
+                j = recorder.floats.get(other)
             else:
-                known = recorder.numbers.get(type(other))
-                j = known.get(other) if known is not None else None
+                j = recorder.integers.get(other) if kind is int else None
             if j is not None:
-                return Traced(recorder, recorder.apply(primitive, (index, j) if a is self else (j, index)))
+                operands = (index, j) if a is self else (j, index)
+                return Traced(recorder, recorder.apply(primitive, operands))
         return (innermost(xs) or recorder).record(primitive, xs)
 
     def __and__(self, other: Any) -> Any:
@@ -486,8 +490,8 @@ class Traced(Operators, ArrayMethods):
 
 
 _UNKNOWN = (
-    "build it from arithmetic, NumPy's elementwise functions, np.sum, np.where, indexing and the like, or give it "
-    "a rule with ad.primitive"
+    "build it from arithmetic, NumPy's elementwise functions, np.sum, np.where, indexing and the like, "
+    "or give it a rule with ad.primitive"
 )
 
 

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -43,15 +42,10 @@ def input_type() -> Type:
 INPUT = Primitive("input", input_type, None, numpy="", arity=0, summary="an input of the graph")
 
 
-@lru_cache(maxsize=1024)  # a name met before costs a third of comparing it again
-def _is_internal(file: str) -> bool:
-    return file.startswith(_INTERNAL)
-
-
 def user_frame(depth: int = 1) -> FrameType | None:
     """Return the innermost frame that is neither adlab's nor NumPy's nor SciPy's."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and _is_internal(frame.f_code.co_filename):
+    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
         frame = frame.f_back
     return frame
 
@@ -72,8 +66,7 @@ def _decode(code: CodeType | Source, instruction: int) -> Source:
 class Builder:
     """A graph in the making.
 
-    Nodes are appended by `input` and `apply`; `finish` returns the immutable `Graph` with dead nodes left
-    out.
+    Nodes are appended by `input` and `apply`; `finish` returns the immutable `Graph`, dead nodes left out.
     """
 
     def __init__(self) -> None:
@@ -219,15 +212,18 @@ class Builder:
 
     def _source_id(self) -> int:
         if self.source is not None:
-            key, place = hash(self.source), (self.source, 0)
-        else:
-            frame = user_frame(3)
-            if frame is None:
-                return 0
-            key, place = id(frame.f_code), (frame.f_code, frame.f_lasti)  # type: ignore[assignment]
-        found = self._sources.get((key, place[1]))
+            return self._place_id((hash(self.source), 0), (self.source, 0))
+        frame = user_frame(4)  # not these three, nor `input` or `apply`
+        if frame is None:
+            return 0
+        code, instruction = frame.f_code, frame.f_lasti
+        found = self._sources.get((id(code), instruction))
+        return self._place_id((id(code), instruction), (code, instruction)) if found is None else found
+
+    def _place_id(self, key: tuple[int, int], place: tuple[CodeType | Source, int]) -> int:
+        found = self._sources.get(key)
         if found is None:
-            found = self._sources[key, place[1]] = len(self._codes)
+            found = self._sources[key] = len(self._codes)
             self._codes.append(place)
         return found
 

@@ -212,10 +212,13 @@ def position_of(graph: Graph, which: int | str) -> int:
 # ------------------------------------------------------------------------------------------------ seeds and blocks
 
 
-def seed(type: Type, element: int) -> Any:
-    """Return the basis value with a one at a flat position: 1 for a scalar."""
+def seed(algebra: Algebra, type: Type, element: int) -> Any:
+    """Return the basis value with a one at a flat position.
+
+    For a scalar it is 1, in a trace the bare integer, with which rules write no multiplication.
+    """
     if not type.shape:
-        return type.dtype.type(1)
+        return 1 if isinstance(algebra, GraphAlgebra) else type.dtype.type(1)
     basis = np.zeros(type.size, type.dtype)
     basis[element] = 1
     return basis.reshape(type.shape)

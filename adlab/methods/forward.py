@@ -51,7 +51,7 @@ class Forward(Method):
         columns: list[list[Any]] = [[] for _ in problem.outputs]
         seeds: list[Any] = [None] * len(graph.inputs)
         for element in range(type.size):
-            seeds[position] = seed(type, element)
+            seeds[position] = seed(problem.algebra, type, element)
             tangents = forward_sweep(graph, problem.algebra, values, seeds)
             for column, j in zip(columns, problem.outputs, strict=True):
                 column.append(tangents[j] if j >= 0 else None)

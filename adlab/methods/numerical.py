@@ -139,7 +139,7 @@ class Sampler:
 
     def _moved(self, x: Any, t: float) -> Any:
         if isinstance(x, Traced) or not self.type.shape:
-            return x + seed(self.type, self.element) * self.type.dtype.type(t)
+            return x + seed(self.problem.algebra, self.type, self.element) * self.type.dtype.type(t)
         moved = np.array(x)
         moved.flat[self.element] += self.type.dtype.type(t)
         return moved

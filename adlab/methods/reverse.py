@@ -48,7 +48,7 @@ class Reverse(Method):
         graph, type = problem.graph, problem.graph.type_of(output)
         rows: list[list[Any]] = [[] for _ in problem.wrt]
         for element in range(type.size):
-            seeds = [(output, seed(type, element))]
+            seeds = [(output, seed(problem.algebra, type, element))]
             adjoints = reverse_sweep(graph, problem.algebra, values, seeds, problem.wrt)
             for row, position in zip(rows, problem.wrt, strict=True):
                 row.append(adjoints[position])

@@ -110,7 +110,7 @@ ARITHMETIC = (
     row("multiply", lambda a, b: a * b,    lambda A, y, a, b: b,           lambda A, y, a, b: a,
         notation=infix("·", r"\cdot", PRODUCT),         sympy=lambda sp, a, b: a * b,
         domain=REAL2, summary="product of two"),
-    row("divide", divide_ieee,             lambda A, y, a, b: 1 / b,       lambda A, y, a, b: -(y / b),
+    row("divide", divide_ieee,             lambda A, y, a, b: A.divide(1, b), lambda A, y, a, b: -(y / b),
         notation=Notation("{0}/{1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, PRODUCT + 1)),
         sympy=lambda sp, a, b: a / b,
         domain=over2(ALL, (0.2, 3.0), "b ≠ 0", (1.0, -0.7), (0.0, 2.0), (1e-12, 1e12), (1e150, 1e-100)),

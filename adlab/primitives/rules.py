@@ -24,7 +24,7 @@ Partial = Callable[..., Any]
 
 
 def scale(value: Any, partial: Any) -> Any:
-    """Return ``value · partial``, without work where the partial is literally 1, −1 or 0 (None: nothing flows)."""
+    """Return ``value · partial``, without work where either is literally 1 or −1; None where the partial is 0: nothing flows."""
     if type(partial) is int:
         if partial == 1:
             return value
@@ -32,6 +32,8 @@ def scale(value: Any, partial: Any) -> Any:
             return -value
         if partial == 0:
             return None
+    if type(value) is int and value in (1, -1):  # a seed; literals in user code are never bare integers here
+        return partial if value == 1 else -partial
     return value * partial
 
 

@@ -38,7 +38,7 @@ def _spread(A: Any, cotangent: Any, position: int, site: Site) -> Any:
 
 def _spread_mean(A: Any, cotangent: Any, position: int, site: Site) -> Any:
     count = site.types[0].size // max(site.type.size, 1)
-    return _spread(A, cotangent / count, position, site)
+    return _spread(A, A.divide(cotangent, count), position, site)
 
 
 def _shared_hits(A: Any, site: Site) -> Any:

@@ -171,6 +171,7 @@ class Spelled:
         for k, column in enumerate(self.columns):
             self._align(k, column)
         self.widths = [self._natural(k) for k in range(len(self.columns))]
+        self._make_room()
 
     def _align(self, k: int, column: Column) -> None:
         """Indent names, put "=" before formulas, line numbers up at the decimal point."""
@@ -178,9 +179,12 @@ class Spelled:
         if column.kind == "name":
             for i in rows:
                 self.text[i][k] = "  " * self.lines[i].depth + self.text[i][k]
-            width = max((cells(self.text[i][k]) for i in rows), default=0)
+            narrow = [i for i in rows if not self.lines[i].wide]
+            width = max((cells(self.text[i][k]) for i in narrow), default=0)
             for i in rows:
                 self.text[i][k] = f"{pad(self.text[i][k], width)} ="
+                if self.lines[i].wide:
+                    self.text[i][k : k + 2] = [" ".join(filter(None, self.text[i][k : k + 2])), ""]
         elif column.kind == "value":
             aligned = align_numbers([self.text[i][k] for i in rows])
             for i, text in zip(rows, aligned, strict=True):
@@ -188,12 +192,16 @@ class Spelled:
 
     def _natural(self, k: int) -> int:
         shown = self.table.headed and self.columns[k].kind not in ("name", "formula")
-        width = cells(self.headers[k]) if shown and not self._grouped(k) else 0
-        return max([width, *(cells(text[k]) for text, line in zip(self.text, self.lines, strict=True) if not line.heading)])
+        width = cells(self.headers[k]) if shown and self.columns[k].group is None else 0
+        named = self.columns[k].kind == "name"
+        pairs = zip(self.text, self.lines, strict=True)
+        return max([width, *(cells(text[k]) for text, line in pairs if not line.heading and not (named and line.wide))])
 
-    def _grouped(self, k: int) -> bool:
-        """Return whether the column's header is the one above its group."""
-        return self.columns[k].group is not None
+    def _make_room(self) -> None:
+        """Widen the formulas' column where a wide name reaches beyond it."""
+        wide = [cells(text[0]) for text, line in zip(self.text, self.lines, strict=True) if line.wide]
+        if wide:
+            self.widths[1] = max(self.widths[1], max(wide) - self.widths[0] - 1)
 
     def gaps(self) -> list[int]:
         """Return the cells before each column: none before the first, one between a name and its formula."""
@@ -273,7 +281,8 @@ def _narrowed(spelled: Spelled, width: int) -> Spelled:
 
 def _lines(tables: Sequence[Spelled], paint: Paint) -> Iterator[str]:
     """Yield the lines of tables that stand beside each other."""
-    bodies = [list(_body(table, paint)) for table in tables]
+    headed = any(table.table.headed for table in tables)
+    bodies = [list(_body(table, paint, headed)) for table in tables]
     widths = [table.width for table in tables]
     for row in zip(*bodies, strict=True):
         height = max(len(block) for block in row)
@@ -293,13 +302,13 @@ def _joined_line(pieces: Sequence[tuple[str, int]], widths: Sequence[int]) -> st
     return line.rstrip()
 
 
-def _body(table: Spelled, paint: Paint) -> Iterator[list[tuple[str, int]]]:
+def _body(table: Spelled, paint: Paint, headed: bool) -> Iterator[list[tuple[str, int]]]:
     """Yield blocks of (painted line, cells): title, headers, then one block per row."""
     gaps = table.gaps()
     if table.title:
         yield [(paint("title", table.title), cells(table.title))]
-    if table.table.headed:
-        yield [_header(table, gaps, paint)]
+    if headed:
+        yield [_header(table, gaps, paint) if table.table.headed else ("", 0)]
     roles = [table.table.role if column.kind == "value" else "" for column in table.columns]
     for line, text in zip(table.lines, table.text, strict=True):
         if line.heading:
@@ -307,7 +316,7 @@ def _body(table: Spelled, paint: Paint) -> Iterator[list[tuple[str, int]]]:
             rule = f" {table.rule * max(3, table.width - cells(words) - 1)}"
             yield [(paint("heading", words) + paint("note", rule), cells(words) + cells(rule))]
         else:
-            yield _row(text, table.widths, gaps, roles, paint)
+            yield _row(text, table.widths, gaps, roles, paint, unwrapped=line.wide)
 
 
 def _header(table: Spelled, gaps: Sequence[int], paint: Paint) -> tuple[str, int]:
@@ -320,25 +329,25 @@ def _header(table: Spelled, gaps: Sequence[int], paint: Paint) -> tuple[str, int
         target += width
     k = 0
     for group, count in table.groups:
-        column = table.columns[k]
-        words = group or ("" if column.kind in ("name", "formula") else table.headers[k])
-        if column.kind == "value" and group and count == 1:
-            words = " " * max(0, table.widths[k] - cells(words)) + words if _right(table, k) else words
+        words = group or ("" if table.columns[k].kind in ("name", "formula") else table.headers[k])
         line += " " * (starts[k] - at) + words
         at = max(starts[k], at) + cells(words)
         k += count
     return paint("title", line), cells(line)
 
 
-def _right(table: Spelled, k: int) -> bool:
-    return False
-
-
 def _row(
-    text: Sequence[str], widths: Sequence[int], gaps: Sequence[int], roles: Sequence[str], paint: Paint
+    text: Sequence[str],
+    widths: Sequence[int],
+    gaps: Sequence[int],
+    roles: Sequence[str],
+    paint: Paint,
+    unwrapped: bool = False,
 ) -> list[tuple[str, int]]:
-    """Return one row as lines: cells wider than their column go on below."""
+    """Return one row as lines: cells wider than their column go on below, save the name of a wide row."""
     wrapped = [[cell] if cells(cell) <= width else wrap(cell, width) for cell, width in zip(text, widths, strict=True)]
+    if unwrapped:
+        wrapped[0] = [text[0]]
     lines = []
     for k in range(max(map(len, wrapped))):
         line, at, target = "", 0, 0

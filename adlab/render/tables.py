@@ -69,11 +69,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row: its cells, how deep it is indented; a heading has one cell across the table."""
+    """A row: its cells and how deep it is indented.
+
+    A heading has one cell across the table. A *wide* row has a name longer than the others, which may reach into the
+    formula's column.
+    """
 
     cells: tuple[Entry, ...]
     depth: int = 0
     heading: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,10 +159,10 @@ class Pen:
 
     def spell(self, entry: Entry) -> str:
         """Return an entry in the format."""
-        if entry is None or entry == "":
+        if entry is None:
             return ""
         if isinstance(entry, str):
-            return self.words(entry)
+            return self.words(entry) if entry else ""
         if isinstance(entry, Term):
             return self.formula(write(entry, self.style))
         if isinstance(entry, Numbers):

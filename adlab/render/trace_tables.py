@@ -202,7 +202,7 @@ def _tangent_outputs(trace: Trace, with_numbers: bool) -> list[Line]:
         else:
             head = name_of(name, "dot")
         cells = [Cell(None, tangents[column].value) for column in trace.columns]
-        lines.append(Line((head, source, *_tangent_cells(cells, with_numbers))))
+        lines.append(Line((head, source, *_tangent_cells(cells, with_numbers)), wide=True))
     return lines
 
 

@@ -13,6 +13,7 @@ from contracts.points import all_points, draw, generator, inner_points, input_ty
 
 from adlab.algebra.dual import Dual, DualAlgebra
 from adlab.algebra.numpy import NUMPY
+from adlab.ir.builder import Builder
 from adlab.ir.constant import Constant
 from adlab.ir.primitive import Notation, Site
 from adlab.ir.types import FLOAT32, FLOAT64, SCALAR
@@ -289,6 +290,23 @@ def _dual_of_dual(graph, algebra, xs, j, k):
     seeds = [Dual(outer, one) if position == k else None for position in range(len(xs))]
     tangent = dual_run(graph, outer, inputs, seeds)[-1].tangent
     return tangent.tangent if isinstance(tangent, Dual) else None
+
+
+def check_literals(row):
+    """With literals for some operands, the derivative graph by the others is exact too: no literal was rounded."""
+    smooth, algebra = smooth_positions(row), mpmath_algebra(40)
+    for held, xs in product(smooth, inner_points(row, 2)):
+        others = [k for k in smooth if k != held]
+        if not others:
+            continue
+        builder = Builder()
+        operands = [builder.input(f"x{k}", input_type(row, k)) for k in range(row.arity) if k != held]
+        operands.insert(held, builder.literal(xs[held]))
+        graph = builder.finish([builder.apply(row, tuple(operands))])
+        wrt = [k - (k > held) for k in others]
+        inputs = [algebra.number(x) for k, x in enumerate(xs) if k != held]
+        for k, got in zip(others, run(gradient_graph(graph, wrt), algebra, inputs), strict=True):
+            assert_digits(algebra.number(got), partial(row, xs, k), 20, f"{row.name} by {k} at {xs}, {held} literal")
 
 
 # ----------------------------------------------------------------------------------------------------------- kinks

@@ -80,7 +80,7 @@ def check_values(row, application):
         inputs = [algebra.array(x) for x in xs]
         got = run(graph, algebra, inputs)[0]
         assert np.shape(got) == np.shape(expected)
-        assert all(type(element) not in (int, float) or element == 0 for element in elements(got))
+        assert not any(type(element) in (int, float) for element in elements(got)), "a number that is not exact"
         assert_close([float(g) for g in elements(got)], elements(expected), 13, f"{row.name} in {algebra.column}")
 
 
@@ -100,10 +100,11 @@ def check_adjoint(row, application, dtype=FLOAT64):
         assert tangents == [None, None]
         assert all(adjoint is None for adjoint in adjoints)
         return
+    tolerance = max(TOLERANCE[type.dtype] for type in (*graph.input_types, *graph.output_types))
     right = sum(np.vdot(v, adjoint) for v, adjoint in zip(vs, adjoints, strict=True))
     for tangent in tangents:
         assert (np.shape(tangent), tangent.dtype) == graph.output_types[0], f"{row.name}: tangent"
-        assert close(np.vdot(tangent, u), right, TOLERANCE[dtype]), f"{row.name} {application}: {tangent}"
+        assert close(np.vdot(tangent, u), right, tolerance), f"{row.name} {application}: {tangent}"
     for adjoint, type in zip(adjoints, graph.input_types, strict=True):
         assert (np.shape(adjoint), adjoint.dtype) == type, f"{row.name} {application}: adjoint"
     assert gradient_graph(graph, range(len(xs)), 0, np.asarray(u)).output_types == graph.input_types

@@ -55,3 +55,8 @@ def test_rule_follows_its_convention_on_the_kink(row):
 @each(KINKED)
 def test_switch_vanishes_on_the_kink_and_nowhere_else(row):
     contract.check_switches(row)
+
+
+@each([row for row in SMOOTH if row.arity > 1])
+def test_literal_operands_stay_exact(row):
+    contract.check_literals(row)

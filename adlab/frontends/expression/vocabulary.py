@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from adlab.algebra.traced import Recorder, Traced
+from adlab import functions
+from adlab.algebra.traced import Recorder
 from adlab.errors import ShapeError
 from adlab.frontends.numpy_functions import FUNCTIONS
 from adlab.ir.constant import NAMED_NUMBERS
@@ -106,13 +107,15 @@ def _row(primitive: Primitive) -> Call:
     return call
 
 
-def _numpy(function: Callable[..., Any], **fixed: Any) -> Call:
-    implementation = FUNCTIONS[function]
-
+def _composed(function: Callable[..., Any]) -> Call:
     def call(recorder: Recorder, *xs: Any, **statics: Any) -> Any:
-        return implementation(*xs, **statics, **fixed)
+        return function(*xs, **statics)
 
     return call
+
+
+def _numpy(function: Callable[..., Any]) -> Call:
+    return _composed(FUNCTIONS[function])
 
 
 def _joined(function: Callable[..., Any]) -> Call:
@@ -160,19 +163,16 @@ def _index(recorder: Recorder, x: Any, index: Any) -> Any:
 
 
 def _index_add(recorder: Recorder, x: Any, index: Any, shape: Any) -> Any:
-    lengths = FUNCTIONS[np.shape](np.broadcast_to(0.0, shape))
+    lengths = np.broadcast_to(0.0, shape).shape
     normal = normalise_index(index, lengths)
-    if indexed_shape(lengths, normal) != x.shape:
-        raise ShapeError(f"an operand of shape {x.shape} does not fill the index, which has shape {indexed_shape(lengths, normal)}.")
+    picked = indexed_shape(lengths, normal)
+    if picked != x.shape:
+        raise ShapeError(f"an operand of shape {x.shape} does not fill what the index picks, which has shape {picked}.")
     return recorder.record(TABLE["index_add"], (x,), (("index", normal), ("shape", lengths)))
 
 
 def _cast(recorder: Recorder, x: Any, dtype: Any) -> Any:
     return recorder.record(TABLE["cast"], (x,), (("dtype", dtype),))
-
-
-def _where(recorder: Recorder, condition: Any, a: Any, b: Any) -> Any:
-    return FUNCTIONS[np.where](condition, a, b)
 
 
 # ---------------------------------------------------------------------------------------------------- forms
@@ -207,7 +207,7 @@ _WHOLE: dict[str, Form] = {
     "diff": Form(_numpy(np.diff), statics={"n": 1, "axis": -1}),
     "round": Form(_numpy(np.round), statics={"decimals": 0}),
     "clip": Form(_numpy(np.clip), 3, 3, operands=("x", "a", "b")),
-    "where": Form(_where, 3, 3, operands=("condition", "a", "b")),
+    "where": Form(_numpy(np.where), 3, 3, operands=("condition", "a", "b")),
     "reshape": Form(_reshape, statics={"shape": ...}),
     "ravel": Form(_numpy(np.ravel)),
     "transpose": Form(_transpose, statics={"axes": None}),
@@ -229,12 +229,12 @@ _WHOLE: dict[str, Form] = {
     "trace": Form(_numpy(np.trace)),
     "tril": Form(_numpy(np.tril), statics={"k": 0}),
     "triu": Form(_numpy(np.triu), statics={"k": 0}),
+    "logsumexp": Form(_composed(functions.logsumexp), statics=_AXES),
+    "softmax": Form(_composed(functions.softmax), statics={"axis": -1}),
+    "log_softmax": Form(_composed(functions.log_softmax), statics={"axis": -1}),
+    "stop_gradient": Form(_row(TABLE["stop_gradient"])),
 }
 
 FORMS: Mapping[str, Form] = MappingProxyType({**_elementwise(), "rint": Form(_row(TABLE["round"])), **_WHOLE})
 """Every function that a formula can name."""
 
-
-def is_traced(value: Any) -> bool:
-    """Return whether a value is a node or literal of the graph."""
-    return isinstance(value, Traced)

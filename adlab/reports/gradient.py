@@ -1,0 +1,90 @@
+"""One method's answer at one point: value, gradient or Jacobian by input name, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adlab.errors import InputError
+from adlab.ir.graph import Graph
+from adlab.methods import Cost, method_named
+from adlab.reports.badvalues import BadNode, first_bad_node
+from adlab.reports.comparison import plain
+from adlab.transforms.sweeps import evaluate
+from adlab.algebra.numpy import NUMPY
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What a method answered.
+
+    Attributes
+    ----------
+    method : str
+    values : mapping of output name to value
+    blocks : mapping of output name to the derivatives by input name
+    cost : Cost
+    notes : sentences a reader should know
+    bad : the first node whose value is infinite or undefined, if there is one
+    """
+
+    method: str
+    values: Mapping[str, Any]
+    blocks: Mapping[str, Mapping[str, Any]]
+    cost: Cost
+    notes: tuple[str, ...] = ()
+    bad: BadNode | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether the function has one result."""
+        return len(self.values) == 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: ``gradient`` for a scalar result, ``jacobian`` for an array, per output for several."""
+        first = next(iter(self.values))
+        scalar = self.single and np.ndim(self.values[first]) == 0
+        values: Any = {name: plain(value) for name, value in self.values.items()}
+        blocks: Any = {out: {name: plain(b) for name, b in row.items()} for out, row in self.blocks.items()}
+        return {
+            "value": values[first] if self.single else values,
+            "gradient" if scalar else "jacobian": blocks[first] if self.single else blocks,
+            "method": self.method,
+            "cost": self.cost.to_dict(),
+            "notes": [*self.notes, *([self.bad.sentence] if self.bad else [])],
+        }
+
+
+def gradient_report(graph: Graph, leaves: Sequence[Any], method: str, *, scalar: bool, **options: Any) -> GradientReport:
+    """Return value and derivatives of a graph at a point.
+
+    Parameters
+    ----------
+    graph : Graph
+    leaves : sequence
+        One NumPy value per input.
+    method : str
+        "reverse", "forward", "symbolic" or "numerical".
+    scalar : bool
+        Whether to insist on one scalar result.
+    **options
+        Options of the method.
+
+    Raises
+    ------
+    InputError
+        If a scalar is insisted on and the function has another result.
+    """
+    if scalar and (len(graph.outputs) != 1 or graph.output_types[0].shape):
+        shapes = ", ".join(str(type) for type in graph.output_types)
+        raise InputError(f"A gradient belongs to one scalar result; this function returns {shapes}: ask for its jacobian.")
+    found = method_named(method).derivative(graph, leaves, **options)
+    names = graph.output_names
+    blocks = {
+        out: dict(zip(graph.inputs, row, strict=True)) for out, row in zip(names, found.jacobians, strict=True)
+    }
+    bad = first_bad_node(graph, evaluate(graph, NUMPY, leaves))
+    return GradientReport(method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad)
