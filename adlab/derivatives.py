@@ -81,9 +81,13 @@ def _argnums(argnums: Argnums, count: int) -> tuple[int, ...]:
     given = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
     for k in given:
         if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
-            raise InputError(f"argnums={argnums!r} cannot be used: it is the position of an argument, or a tuple of positions.")
+            raise InputError(
+                f"argnums={argnums!r} cannot be used: it is the position of an argument, or a tuple of positions."
+            )
         if not -count <= k < count:
-            raise InputError(f"argnums={argnums!r} names argument {k}, but the function was given {count}, counted from 0.")
+            raise InputError(
+                f"argnums={argnums!r} names argument {k}, but the function was given {count}, counted from 0."
+            )
     return tuple(int(k) % count for k in given)
 
 
@@ -94,7 +98,9 @@ def _is_single(argnums: Argnums) -> bool:
 def _check_scalar(graph: Graph, verb: str) -> None:
     """Raise InputError unless the function returns one number."""
     if output_tree(graph) != LEAF:
-        raise InputError(f"{verb} takes a function that returns one number; this one returns a container: use jacobian.")
+        raise InputError(
+            f"{verb} takes a function that returns one number; this one returns a container: use jacobian."
+        )
     type = graph.output_types[0]
     if type.shape:
         raise InputError(
@@ -132,7 +138,9 @@ def _function_of(f: Any, name: str) -> Callable[[Any], Any]:
 # -------------------------------------------------------------------------------------------------------- gradients
 
 
-def value_and_grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(
+    f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any
+) -> Callable[..., tuple[Any, Any]]:
     """Return a function that gives the value of ``f`` and its gradient, from one computation.
 
     Parameters and errors are those of `grad`.
@@ -249,7 +257,9 @@ def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: An
     array([[4., 2.],
            [2., 0.]])
     """
-    return jacobian(grad(f, argnums, method, **options), argnums, "forward" if method == "reverse" else method, **options)
+    return jacobian(
+        grad(f, argnums, method, **options), argnums, "forward" if method == "reverse" else method, **options
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- products
@@ -301,7 +311,9 @@ def _value(call: _Call, values: Sequence[Any]) -> Any:
 
 def _check_tuple(values: Any, name: str) -> None:
     if not isinstance(values, (tuple, list)):
-        raise InputError(f"{name} must be a tuple with one entry per argument, not a {type(values).__name__}.")
+        raise InputError(
+            f"{name} must be a tuple with one entry per argument, not a {type(values).__name__}."
+        )
 
 
 def _fitted_seeds(call: _Call, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
@@ -314,7 +326,10 @@ def _fitted_seeds(call: _Call, primals: Sequence[Any], tangents: Sequence[Any]) 
     names = call.graph.inputs
     leaves = flatten(tuple(tangents))[0]
     types = call.graph.input_types
-    return [_seed(leaf, f"The tangent of {name}", name, type) for leaf, name, type in zip(leaves, names, types, strict=False)]
+    return [
+        _seed(leaf, f"The tangent of {name}", name, type)
+        for leaf, name, type in zip(leaves, names, types, strict=False)
+    ]
 
 
 def _seed(value: Any, what: str, name: str, type: Type) -> Any:
@@ -322,7 +337,9 @@ def _seed(value: Any, what: str, name: str, type: Type) -> Any:
     leaf = as_leaf(value, what[0].lower() + what[1:])
     given = type_of_leaf(leaf)
     if given.shape != type.shape:
-        raise InputError(f"{what} has shape {given.shape}, but {name} has shape {type.shape}; the shapes must be equal.")
+        raise InputError(
+            f"{what} has shape {given.shape}, but {name} has shape {type.shape}; the shapes must be equal."
+        )
     if isinstance(leaf, Traced):
         return leaf if leaf.dtype == type.dtype else leaf.astype(type.dtype)
     return None if type.dtype == BOOL else leaf.astype(type.dtype)
@@ -358,9 +375,13 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         leaves, tree = flatten(cotangent)
         if tree != output_tree(call.graph):
-            raise InputError("The cotangent is nested otherwise than the value of the function; give one shaped as the value.")
+            raise InputError(
+                "The cotangent is nested otherwise than the value of the function; give one shaped as the value."
+            )
         types = call.graph.output_types
-        parts = [_seed(leaf, "The cotangent", "the value", type) for leaf, type in zip(leaves, types, strict=True)]
+        parts = [
+            _seed(leaf, "The cotangent", "the value", type) for leaf, type in zip(leaves, types, strict=True)
+        ]
         seeds = [(j, part) for j, part in zip(call.graph.outputs, parts, strict=True) if part is not None]
         algebra = algebra_for([*call.values, *parts])
         adjoints = reverse_sweep(call.graph, algebra, values, seeds, wrt)
@@ -426,7 +447,9 @@ def grad_graph(f: Any, *args: Any, argnums: Argnums = 0) -> Graph:
     graph = recording.graph
     leaves = flatten_args(graph, args)
     if innermost(leaves) is not None:
-        raise TraceError("grad_graph takes numbers and arrays as example arguments, not traced values; use grad inside a trace.")
+        raise TraceError(
+            "grad_graph takes numbers and arrays as example arguments, not traced values; use grad inside a trace."
+        )
     _check_scalar(graph, "grad_graph")
     recorder = Recorder(FUNCTIONS)
     variables: list[Any] = [

@@ -204,7 +204,7 @@ class Structural:
             return handled(f"ad.{self.__name__}", self.traced, args, options)
         if self.arrays < 0:
             return self.plain([promoted(x) for x in args[0]], *args[1:], **options)
-        leading = [x if x is None else promoted(x) for x in args[: self.arrays]]
+        leading = [promoted(x) if k == 0 or x is not None else x for k, x in enumerate(args[: self.arrays])]
         return self.plain(*leading, *args[self.arrays :], **options)
 
     def __repr__(self) -> str:
@@ -536,7 +536,8 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
     array([-1000.,     0.])
     """
     x = _as_array(x)
-    return x - logsumexp(x, axis=axis, keepdims=True)
+    shifted = x - stop_gradient(max(x, axis=axis, keepdims=True))
+    return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
 
 def _as_array(x: Any) -> Any:

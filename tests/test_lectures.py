@@ -158,7 +158,7 @@ def sigmoid_layer(x, w, b):
 def test_row_d9_one_function_at_two_granularities() -> None:
     fine = ad.graph(sigmoid_layer, 0.5, 2.0, -0.3)
     coarse = fine.collapse()
-    assert len(fine) == 9
+    assert len(fine) == 10
     assert [n.primitive.name for n in coarse] == ["input"] * 3 + ["call", "multiply"]
     point = (0.5, 2.0, -0.3)
     assert coarse(*point) == fine(*point)
@@ -181,7 +181,7 @@ def test_row_d9_collapsed_trace_shows_the_local_jacobian() -> None:
 def test_row_d9_pictures_at_both_granularities() -> None:
     g = ad.graph(sigmoid_layer, 0.5, 2.0, -0.3)
     fine, coarse = ad.draw(g, 0.5, 2.0, -0.3), ad.draw(g, 0.5, 2.0, -0.3, depth=1)
-    assert len(fine.picture.boxes) == 9
+    assert len(fine.picture.boxes) == 10
     assert [box.role for box in coarse.picture.boxes].count("scope") == 1
     assert len(coarse.picture.boxes) == 5
 

@@ -32,6 +32,11 @@ class ArrayMethods:
         """The value itself, which is real."""
         return self
 
+    @property
+    def imag(self) -> Any:
+        """Zeros: the value is real."""
+        return np.zeros_like(self)
+
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """Return np.reshape of this array; the shape may be given as one tuple or as integers."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
@@ -44,7 +49,7 @@ class ArrayMethods:
         """Return the same value: it never changes."""
         return self
 
-    conj = conjugate = copy
+    conj = conjugate = __copy__ = __deepcopy__ = copy
 
     def sum(self, *args: Any, **options: Any) -> Any:
         """Return np.sum of this array."""

@@ -1,8 +1,9 @@
 """An algebra is a carrier that a graph can be evaluated in.
 
-It knows how to bring in a literal and how to apply a primitive; evaluating a graph is then one loop, the same for numbers,
-symbols, fifty digits, dual numbers, formulas and traced variables. Every named function of the table is also a method
-(``A.cos(x)``, ``A.sum(x, axis=0, keepdims=False)``), which is how derivative rules are written.
+It knows how to bring in a literal and how to apply a primitive; evaluating a graph is then one loop, the
+same for numbers, symbols, fifty digits, dual numbers, formulas and traced variables. Every named function
+of the table is also a method (``A.cos(x)``, ``A.sum(x, axis=0, keepdims=False)``), which is how derivative
+rules are written.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Algebra:
         return np.shape(value)
 
     def dtype(self, value: Any) -> np.dtype[Any]:
-        """Return the dtype a value computes in; carriers that know none (symbols, many digits) say float64."""
+        """Return the dtype a value computes in; carriers that know none say float64."""
         return FLOAT64
 
     def run(self, graph: Graph, inputs: Sequence[Any]) -> list[Any]:

@@ -37,7 +37,9 @@ def _power(z: Any, p: Any) -> Any:
     negative, zero = _real(z) < 0, _real(z) == 0
     positive = np.exp(p * _log(np.where(zero, 1, np.where(negative, -z, z))))
     odd = np.mod(_real(p), 2) == 1
-    at_zero = np.where(_real(p) == 1, z, np.where(_real(p) == 0, 1, np.power(np.zeros_like(_real(z)), _real(p))))
+    at_zero = np.where(
+        _real(p) == 1, z, np.where(_real(p) == 0, 1, np.power(np.zeros_like(_real(z)), _real(p)))
+    )
     return np.where(zero, at_zero, np.where(negative & odd, -positive, positive))
 
 
@@ -83,7 +85,9 @@ def _gammaln(z: Any) -> Any:
 
     left = _real(z) < 0
     sine = np.sin(np.pi * np.where(left, z, 0.5))
-    reflected = np.log(np.pi) - _log(np.where(_real(sine) < 0, -sine, sine)) - loggamma(np.where(left, 1 - z, 1))
+    reflected = (
+        np.log(np.pi) - _log(np.where(_real(sine) < 0, -sine, sine)) - loggamma(np.where(left, 1 - z, 1))
+    )
     return np.where(left, reflected, loggamma(np.where(left, 1, z)))
 
 
@@ -161,7 +165,9 @@ class ComplexStepAlgebra(Algebra):
         if primitive.name in ("max", "min"):
             return _extreme(primitive, xs[0], dict(params))
         continued = self._continuation(primitive)(*xs, **dict(params))
-        return _with_real_part(NUMPY.apply(primitive, reals, params), continued, exact=not primitive.elementwise)
+        return _with_real_part(
+            NUMPY.apply(primitive, reals, params), continued, exact=not primitive.elementwise
+        )
 
     def _continuation(self, primitive: Primitive) -> Continuation:
         if primitive.name in CONTINUATIONS:
@@ -191,5 +197,7 @@ def _extreme(primitive: Primitive, z: Any, params: dict[str, Any]) -> Any:
     hits = reals == best
     axes = normalise_axes(params["axis"], np.ndim(z))
     keepdims = params["keepdims"]
-    shared = np.sum(np.where(hits, np.imag(z), 0), axis=axes, keepdims=keepdims) / np.sum(hits, axis=axes, keepdims=keepdims)
+    shared = np.sum(np.where(hits, np.imag(z), 0), axis=axes, keepdims=keepdims) / np.sum(
+        hits, axis=axes, keepdims=keepdims
+    )
     return NUMPY.apply(primitive, (reals,), tuple(sorted(params.items()))) + 1j * shared

@@ -1,8 +1,8 @@
 """Dual numbers over any other algebra: x + ẋ·ε with ε² = 0.
 
-Evaluating a graph in this carrier *is* forward mode. The tangent None means "does not depend on the seed" and costs nothing.
-Because the carrier underneath is free, dual numbers over NumPy give numbers, over traced variables a graph, over themselves
-second derivatives.
+Evaluating a graph in this carrier *is* forward mode. The tangent None means "does not depend on the seed"
+and costs nothing. Because the carrier underneath is free, dual numbers over NumPy give numbers, over traced
+variables a graph, over themselves second derivatives.
 """
 
 from __future__ import annotations

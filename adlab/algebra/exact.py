@@ -1,7 +1,7 @@
 """Symbols and arbitrary precision: SymPy expressions and mpmath numbers, as scalars or object arrays of them.
 
-Elementwise rows name the function of the library; structural rows run NumPy's own function on the object array, since adding
-and multiplying elements is all they do.
+Elementwise rows name the function of the library; structural rows run NumPy's own function on the object
+array, since adding and multiplying elements is all they do.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ExactAlgebra(Algebra):
 
 
 def _integers_as(number: Callable[[Any], Any], result: Any) -> Any:
-    """Return the result with the zeros and ones that NumPy put in (an empty sum, an empty product) as exact numbers."""
+    """Return the result with NumPy's own 0 and 1, of empty sums and products, as exact numbers."""
     return np.frompyfunc(lambda element: number(element) if type(element) is int else element, 1, 1)(result)
 
 
@@ -117,7 +117,7 @@ class SympyAlgebra(ExactAlgebra):
         self.library = sympy
 
     def number(self, value: Any) -> Any:
-        """Return an exact SymPy number: small dyadic fractions as rationals, other floats with their 17 digits."""
+        """Return an exact SymPy number: small dyadic fractions as rationals, other floats with 17 digits."""
         if isinstance(value, (bool, np.bool_)):
             return self.library.true if value else self.library.false
         if isinstance(value, NamedNumber):
@@ -138,7 +138,8 @@ class SympyAlgebra(ExactAlgebra):
 class MpmathAlgebra(ExactAlgebra):
     """Evaluate with mpmath numbers of ``digits`` decimal digits, in a context of its own.
 
-    What float64 would call NaN (ln of a negative number) is NaN here too, and a pole has NumPy's signed infinity.
+    What float64 would call NaN (ln of a negative number) is NaN here too, and a pole has NumPy's signed
+    infinity.
     """
 
     column = "mpmath"

@@ -1,7 +1,7 @@
 """Numbers: the carrier of NumPy arrays and scalars.
 
-Outside a function's domain values follow IEEE, as NumPy does, and without its warnings: adlab names the node that went bad in
-its own reports instead. A literal takes the dtype it has in the graph.
+Outside a function's domain values follow IEEE, as NumPy does, and without its warnings: adlab names the
+node that went bad in its own reports instead. A literal takes the dtype it has in the graph.
 """
 
 from __future__ import annotations

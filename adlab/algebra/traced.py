@@ -20,7 +20,7 @@ from adlab.algebra.arraylike import ArrayMethods
 from adlab.algebra.base import Algebra
 from adlab.algebra.numpy import NUMPY
 from adlab.algebra.operators import POWER, SQUARE, Operators
-from adlab.errors import TraceError
+from adlab.errors import ShapeError, TraceError
 from adlab.ir.builder import INPUT, Builder, user_source
 from adlab.ir.constant import Constant
 from adlab.ir.index import normalise_index
@@ -30,12 +30,16 @@ from adlab.primitives import NAMES, TABLE
 
 _serial = itertools.count()  # a later recorder is an inner one; nothing but this order is ever read from it
 
+_DATA = (np.ndarray, np.generic)
+
 INDEX, STACK, CAST = TABLE["index"], TABLE["stack"], TABLE["cast"]
 
 TRUTH_ARITHMETIC = {"multiply": "logical_and", "maximum": "logical_or", "minimum": "logical_and"}
 """What arithmetic on truth values alone means to NumPy; its ``+``, or, would read as a sum and is refused."""
 
-NOT_FOR_TRUTH = ("add", "subtract", "negative", "power", "matmul", "outer")
+NOT_FOR_TRUTH = frozenset(
+    ("add", "subtract", "negative", "power", "absolute", "sign", "floor", "ceil", "matmul", "outer")
+)
 
 
 def trace_error(what: str, instead: str, kind: type[TraceError] = TraceError) -> TraceError:
@@ -102,23 +106,25 @@ class Recorder(Builder):
 
     def _value(self, x: Any) -> Any:
         """Return an operand that has a place in a graph: traced, array, NumPy scalar or Python number."""
-        if isinstance(x, (Traced, np.generic, float, int)):
-            if isinstance(x, np.complexfloating):
-                raise _complex_error()
+        if isinstance(x, (Traced, float, int)):
             return x
         if isinstance(x, (list, tuple)):
             return self.nested(x)
-        if isinstance(x, np.ndarray) and x.dtype != object:
-            if x.dtype.kind == "c":
-                raise _complex_error()
-            graph_dtype(x.dtype)
-            return x
-        if isinstance(x, complex):
+        if isinstance(x, complex) or (isinstance(x, _DATA) and x.dtype.kind == "c"):
             raise _complex_error()
-        raise trace_error(
-            f"an operand of type {type(x).__name__} {'of objects ' * isinstance(x, np.ndarray)}is no number",
-            "use numbers, NumPy arrays of numbers, or traced values joined by np.stack([...])",
-        )
+        if not isinstance(x, np.generic) and type(x) not in (np.ndarray, np.memmap):
+            raise trace_error(
+                f"an operand of type {type(x).__name__} is no number or plain array",
+                "use numbers, NumPy arrays and traced values; np.asarray makes a plain array of others",
+            )
+        try:
+            graph_dtype(x.dtype)
+        except ShapeError:
+            raise trace_error(
+                f"an array of dtype {x.dtype} cannot take part in a graph",
+                "use float64, float32, integers or truth values, and join traced values with np.stack([...])",
+            ) from None
+        return x
 
     def nested(self, x: Any) -> Any:
         """Return a list as an array: of numbers as it is, with traced values among them stacked."""

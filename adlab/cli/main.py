@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from adlab import __version__
 from adlab.errors import AdlabError, GradientError, InputError
 
 FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
@@ -66,7 +67,7 @@ def digits_option(function: Command) -> Command:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="adlab", message="adlab %(version)s")
+@click.version_option(__version__, message="adlab %(version)s")
 def cli() -> None:
     """Compare the ways to differentiate.
 
@@ -83,10 +84,11 @@ def cli() -> None:
 def function_at(target: str, values: Sequence[str]) -> tuple[Any, list[Any]]:
     """Return the function that a target names and its arguments in order."""
     from adlab.cli.target import load_target
-    from adlab.cli.values import bind_values, parse_values
+    from adlab.cli.values import bind_values, named_function, parse_values
 
     function = load_target(target)
-    return function, bind_values(function, parse_values(values))
+    given = parse_values(values)
+    return named_function(function, given), bind_values(function, given)
 
 
 def emit(content: str, output: str | None) -> None:
@@ -189,7 +191,7 @@ def check(target: str, values: Sequence[str], tol: float | None, fmt: str, outpu
     function, args = function_at(target, values)
     report = make(function, *args, tol=tol, raises=False)
     emit(report.render(fmt), output)
-    if not report.ok:
+    if not report.passed:
         raise SystemExit(1)
 
 

@@ -73,7 +73,9 @@ def parameter_names(function: Callable[..., Any], count: int) -> list[str]:
     return names[:count] if len(names) >= count else fallback
 
 
-def record(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str] | None = None) -> Recording:
+def record(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str] | None = None
+) -> Recording:
     """Trace ``function`` at example arguments.
 
     Parameters
@@ -97,13 +99,12 @@ def record(function: Callable[..., Any], args: Sequence[Any], names: Sequence[st
     if len(names) != len(args):
         raise InputError(f"{len(names)} names were given for {len(args)} arguments.")
     leaves, in_tree = flatten(tuple(args))
-    labels = [
-        label for tree, name in zip(in_tree[2], names, strict=True) for label in leaf_names(tree, name)
-    ]
+    labels = [label for tree, name in zip(in_tree[2], names, strict=True) for label in leaf_names(tree, name)]
     recorder = Recorder(FUNCTIONS)
     values = [as_leaf(leaf, label) for leaf, label in zip(leaves, labels, strict=True)]
     inputs = [
-        recorder.variable(label, type_of_leaf(value), value) for label, value in zip(labels, values, strict=True)
+        recorder.variable(label, type_of_leaf(value), value)
+        for label, value in zip(labels, values, strict=True)
     ]
     try:
         result = _call(function, unflatten(in_tree, inputs))
@@ -112,7 +113,9 @@ def record(function: Callable[..., Any], args: Sequence[Any], names: Sequence[st
     finally:
         recorder.closed = True
     if not operands:
-        raise TraceError("The function returned nothing; it must return a number, an array, or a container of them.")
+        raise TraceError(
+            "The function returned nothing; it must return a number, an array, or a container of them."
+        )
     graph = recorder.finish(operands, in_tree, out_tree)
     return Recording(graph, tuple(value for value, _ in recorder.captured.values()))
 

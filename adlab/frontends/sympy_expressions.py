@@ -33,7 +33,9 @@ def is_sympy(value: Any) -> bool:
     return any(base.__module__.partition(".")[0] == "sympy" for base in type(value).__mro__)
 
 
-def expression_recording(expression: Any, args: Sequence[Any], names: Sequence[str] | None = None) -> Recording:
+def expression_recording(
+    expression: Any, args: Sequence[Any], names: Sequence[str] | None = None
+) -> Recording:
     """Return the graph of a SymPy expression or matrix at arguments for its symbols.
 
     Parameters
@@ -59,7 +61,9 @@ def expression_recording(expression: Any, args: Sequence[Any], names: Sequence[s
     symbols = _ordered_symbols(expression, names)
     if len(args) != len(symbols):
         listed = ", ".join(str(symbol) for symbol in symbols)
-        raise InputError(f"The expression has {len(symbols)} symbols ({listed}); {len(args)} values were given.")
+        raise InputError(
+            f"The expression has {len(symbols)} symbols ({listed}); {len(args)} values were given."
+        )
     values = [as_leaf(arg, str(symbol)) for arg, symbol in zip(args, symbols, strict=True)]
     types = [type_of_leaf(value) for value in values]
     shape = tuple(expression.shape) if hasattr(expression, "shape") else ()
@@ -69,12 +73,16 @@ def expression_recording(expression: Any, args: Sequence[Any], names: Sequence[s
 
 
 def _ordered_symbols(expression: Any, names: Sequence[str] | None) -> list[Any]:
-    found = {symbol.name: symbol for symbol in sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))}
+    found = {
+        symbol.name: symbol for symbol in sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))
+    }
     if names is None:
         return list(found.values())
     missing = [name for name in found if name not in names]
     if missing:
-        raise InputError(f"The names {', '.join(names)} leave out the symbol {missing[0]!r} of the expression.")
+        raise InputError(
+            f"The names {', '.join(names)} leave out the symbol {missing[0]!r} of the expression."
+        )
     import sympy
 
     return [found.get(name) or sympy.Symbol(name, real=True) for name in names]
@@ -108,7 +116,9 @@ def expressions_graph(
     """
     recorder = Recorder(FUNCTIONS)
     given = [SCALAR] * len(symbols) if types is None else types
-    variables = {symbol: recorder.variable(str(symbol), type) for symbol, type in zip(symbols, given, strict=True)}
+    variables = {
+        symbol: recorder.variable(str(symbol), type) for symbol, type in zip(symbols, given, strict=True)
+    }
     weak = FLOAT32 if given and all(type.dtype == FLOAT32 for type in given) else np.dtype(np.float64)
     walk = _Walk(GraphAlgebra(recorder), variables)
     outputs = [recorder.operand(value, weak) for value in walk(expressions)]
@@ -122,7 +132,9 @@ def _joined(recorder: Recorder, operands: Sequence[int], shape: tuple[int, ...])
     algebra = GraphAlgebra(recorder)
     entries = [Traced(recorder, operand) for operand in operands]
     common = broadcast_shapes([entry.shape for entry in entries])
-    entries = [entry if entry.shape == common else algebra.broadcast_to(entry, shape=common) for entry in entries]
+    entries = [
+        entry if entry.shape == common else algebra.broadcast_to(entry, shape=common) for entry in entries
+    ]
     joined = algebra.reshape(algebra.stack(*entries, axis=0), shape=(*shape, *common))
     return recorder.operand(joined)
 

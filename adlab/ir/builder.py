@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -28,9 +27,10 @@ from adlab.ir.types import BOOL, FLOAT64, Type
 current_scope: ContextVar[tuple[str, ...]] = ContextVar("current_scope", default=())
 """Names of the scopes that are open here; set by `adlab.scope`, restored when it closes."""
 
-_NUMPY = Path(np.__file__).parent
+_NUMPY = os.path.dirname(np.__file__)  # pathlib would add 3 ms to every import
 _INTERNAL = tuple(
-    f"{folder}{os.sep}" for folder in (Path(__file__).parent.parent, _NUMPY, _NUMPY.parent / "scipy")
+    os.path.join(folder, "")
+    for folder in (__file__.rsplit(os.sep, 2)[0], _NUMPY, f"{_NUMPY.rsplit(os.sep, 1)[0]}{os.sep}scipy")
 )
 
 
@@ -213,7 +213,7 @@ class Builder:
     def _source_id(self) -> int:
         if self.source is not None:
             return self._place_id((hash(self.source), 0), (self.source, 0))
-        frame = user_frame(4)  # not these three, nor `input` or `apply`
+        frame = user_frame(3)
         if frame is None:
             return 0
         code, instruction = frame.f_code, frame.f_lasti
@@ -230,8 +230,8 @@ class Builder:
     def _located(self, primitive: Primitive, error: ShapeError) -> ShapeError:
         source = self.source or user_source()
         line = source.text()
-        shown = f" `{line}`" if line else ""
-        return ShapeError(f"{source}:{shown}: {primitive.name}: {error}")
+        shown = f": `{line}`" if line else ""
+        return ShapeError(f"{source}{shown}: {primitive.name}: {error}")
 
 
 def _check_representable(value: Any) -> None:

@@ -7,7 +7,6 @@ later assignment to them cannot change a graph.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Hashable
 from typing import Any, NamedTuple
@@ -46,11 +45,17 @@ class Constant(NamedTuple):
     type: Type
 
 
+def content_digest(array: np.ndarray[Any, Any]) -> bytes:
+    """Return 16 bytes that tell arrays apart by content."""
+    import hashlib  # brings OpenSSL, which a session without array literals does not need
+
+    return hashlib.blake2b(array.tobytes(), digest_size=16).digest()
+
+
 def constant_key(value: Any, dtype: np.dtype[Any]) -> Hashable:
     """Return a key under which equal literals are one: 0.0 and −0.0, 2 and 2.0 and True stay apart."""
     if isinstance(value, np.ndarray):
-        digest = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
-        return (value.shape, value.dtype.str, dtype, digest)
+        return (value.shape, value.dtype.str, dtype, content_digest(value))
     if isinstance(value, NamedNumber):
         return (value.symbol, dtype)
     if not value or value != value:

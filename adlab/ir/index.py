@@ -8,13 +8,13 @@ sees the same few kinds of entry: an integer, a slice as ``("slice", start, stop
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from adlab.errors import ShapeError
+from adlab.ir.constant import content_digest
 
 Index = tuple[Any, ...]
 
@@ -27,7 +27,7 @@ class FrozenArray:
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
         self.array.setflags(write=False)
-        self._digest = (self.array.shape, hashlib.blake2b(self.array.tobytes(), digest_size=16).digest())
+        self._digest = (self.array.shape, content_digest(self.array))
 
     def __hash__(self) -> int:
         return hash(self._digest)

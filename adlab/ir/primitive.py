@@ -1,7 +1,8 @@
 """A primitive is a row of data: everything adlab knows of one operation.
 
-The row holds how to compute the operation in each carrier, its derivative rule, its notation, where it is defined and
-where it has kinks. Nothing about an operation stands anywhere else; the rows themselves are in `adlab.primitives`.
+The row holds how to compute the operation in each carrier, its derivative rule, its notation, where it is
+defined and where it has kinks. Nothing about an operation stands anywhere else; the rows themselves are in
+`adlab.primitives`.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ class Site(NamedTuple):
 class Notation:
     """How an application is written, once as text, once as LaTeX.
 
-    The templates hold ``{0}``, ``{1}`` … for operands and ``{name}`` for static parameters; ``{*}`` is the list of all
-    operands. ``level`` is how tightly the whole binds, ``operand_levels`` what each operand must reach to go without
-    parentheses (the last entry serves all further operands). ``latex_level`` is given where LaTeX binds otherwise.
+    The templates hold ``{0}``, ``{1}`` … for operands and ``{name}`` for static parameters; ``{*}`` is the
+    list of all operands. ``level`` is how tightly the whole binds, ``operand_levels`` what each operand
+    must reach to go without parentheses (the last entry serves all further operands). ``latex_level`` is
+    given where LaTeX binds otherwise.
     """
 
     text: str
@@ -91,9 +93,9 @@ class Kink:
 class Domain:
     """Where a primitive is defined and smooth, as one interval per operand, for tests and documentation.
 
-    An interval between two integers or truth values says that the operand takes only those and that no derivative flows
-    through it. ``samples`` are special points worth testing besides, where the derivative exists: tiny, large, saturated,
-    the other branch. Points without a derivative belong to a `Kink`.
+    An interval between two integers or truth values says that the operand takes only those and that no
+    derivative flows through it. ``samples`` are special points worth testing besides, where the derivative
+    exists: tiny, large, saturated, the other branch. Points without a derivative belong to a `Kink`.
     """
 
     text: str = "all real numbers"
@@ -116,8 +118,8 @@ class Primitive:
     numpy : callable or str
         The implementation on arrays; a string "module:name" is imported when first used.
     sympy, mpmath : str or callable or None
-        The name of the function in the library, or a function of (library, *operands, **params). None where the library
-        computes with ``numpy`` on object arrays (structural operations).
+        The name of the function in the library, or a function of (library, *operands, **params). None where
+        the library computes with ``numpy`` on object arrays (structural operations).
     arity : int or None
         Number of operands; None means any.
     notation, domain, kinks
@@ -135,9 +137,9 @@ class Primitive:
     source : str
         Where the formula comes from, if it is not in every textbook.
     ulps, operand_ulps : float
-        How accurate the value and the partials are in float64: within ``ulps`` units in the last place of the exact result,
-        plus what moving each operand by ``operand_ulps`` of its own units would change (for formulas that round inside a
-        function that amplifies it, as e^(−x²) does).
+        How accurate the value and the partials are in float64: within ``ulps`` units in the last place of
+        the exact result, plus what moving each operand by ``operand_ulps`` of its own units would change
+        (for formulas that round inside a function that amplifies it, as e^(−x²) does).
     """
 
     name: str

@@ -186,12 +186,16 @@ def make_problem(
         raise InputError(
             f"The graph takes {len(graph.inputs)} arguments ({', '.join(graph.inputs[:12])}); {len(args)} were given."
         )
-    fitted = tuple(fit(x, name, type) for x, name, type in zip(args, graph.inputs, graph.input_types, strict=True))
+    fitted = tuple(
+        fit(x, name, type) for x, name, type in zip(args, graph.inputs, graph.input_types, strict=True)
+    )
     real = [k for k, type in enumerate(graph.input_types) if type.dtype != BOOL]
     positions = tuple(real if wrt is None else [position_of(graph, which) for which in wrt])
     for k in positions:
         if k not in real:
-            raise InputError(f"{graph.inputs[k]} is bool: there is no derivative by a truth value; pass a float.")
+            raise InputError(
+                f"{graph.inputs[k]} is bool: there is no derivative by a truth value; pass a float."
+            )
     chosen = tuple(graph.outputs[k] for k in (range(len(graph.outputs)) if outputs is None else outputs))
     if any(graph.type_of(j).dtype == BOOL for j in chosen):
         raise InputError("The function returns a truth value, which has no derivative; return a number.")

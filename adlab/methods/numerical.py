@@ -50,7 +50,9 @@ class Numerical(Method):
     title = "Numerical differentiation"
     options = ("scheme", "h")
 
-    def compute(self, problem: Problem, scheme: str = "central", h: float | None = None, **options: Any) -> Derivative:
+    def compute(
+        self, problem: Problem, scheme: str = "central", h: float | None = None, **options: Any
+    ) -> Derivative:
         """Return the Jacobian column by column."""
         if scheme not in SCHEMES:
             raise InputError(f"There is no scheme {scheme!r}; the schemes are {', '.join(SCHEMES)}.")
@@ -83,8 +85,12 @@ Column = list[list[Any]]
 
 
 def _check_step(h: float | None) -> None:
-    if h is not None and (isinstance(h, bool) or not isinstance(h, (int, float, np.number)) or not 0 < h < np.inf):
-        raise InputError(f"The step h = {h!r} cannot be used: it must be a positive finite number, or None for the default.")
+    if h is not None and (
+        isinstance(h, bool) or not isinstance(h, (int, float, np.number)) or not 0 < h < np.inf
+    ):
+        raise InputError(
+            f"The step h = {h!r} cannot be used: it must be a positive finite number, or None for the default."
+        )
 
 
 def _count(problem: Problem, evaluations: int) -> Counter[str]:
@@ -174,7 +180,9 @@ def _per_element(
 ) -> Callable[..., tuple[Column, Column]]:
     """Return a scheme for whole inputs from one for a single element."""
 
-    def run(problem: Problem, position: int, base: list[Any], h: float | None, tally: Tally) -> tuple[Column, Column]:
+    def run(
+        problem: Problem, position: int, base: list[Any], h: float | None, tally: Tally
+    ) -> tuple[Column, Column]:
         derivatives: Column = [[] for _ in base]
         errors: Column = [[] for _ in base]
         with np.errstate(all="ignore"):
@@ -198,7 +206,9 @@ def _forward(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
         moved = at(t)
     except BranchError:
         t = -_usable(at, step)
-        at.tally.notes.append(f"The step h = {step:.3g} in {at.label()} crosses a branch; the difference looks backwards.")
+        at.tally.notes.append(
+            f"The step h = {step:.3g} in {at.label()} crosses a branch; the difference looks backwards."
+        )
         moved = at(t)
     return [(after - before) / t for after, before in zip(moved, base, strict=True)], []
 
@@ -222,7 +232,9 @@ def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -
     far = at(2 * t)
     if near is None:
         near = at(t)
-    at.tally.notes.append(f"The step in {at.label()} crosses a branch; the difference is taken on the other side only.")
+    at.tally.notes.append(
+        f"The step in {at.label()} crosses a branch; the difference is taken on the other side only."
+    )
     return [(4 * n - 3 * b - f) / (2 * t) for n, b, f in zip(near, base, far, strict=True)]
 
 

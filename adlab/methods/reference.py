@@ -11,6 +11,7 @@ infinite.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,11 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adlab.algebra.exact import MpmathAlgebra
+from adlab.algebra.numpy import NUMPY
 from adlab.errors import BranchError, InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import FLOAT64
 from adlab.methods.base import Problem, make_problem
-from adlab.algebra.numpy import NUMPY
 from adlab.transforms.evaluation import branch_error, failing_guard
 
 DIGITS = 50
@@ -116,7 +117,10 @@ def reference(
     return Reference(
         tuple(judge.base),
         tuple(
-            tuple(_block(column[k], problem.block_type(j, p).shape) for column, p in zip(blocks, problem.wrt, strict=True))
+            tuple(
+                _block(column[k], problem.block_type(j, p).shape)
+                for column, p in zip(blocks, problem.wrt, strict=True)
+            )
             for k, j in enumerate(problem.outputs)
         ),
         tuple(judge.kinks),
@@ -125,7 +129,9 @@ def reference(
     )
 
 
-def directional(graph: Graph, args: Sequence[Any], directions: Sequence[Any], digits: int = 30) -> tuple[Any, ...]:
+def directional(
+    graph: Graph, args: Sequence[Any], directions: Sequence[Any], digits: int = 30
+) -> tuple[Any, ...]:
     """Return, for each output, the derivative along one direction in the space of all inputs (None: held fixed).
 
     One pair of evaluations however many elements there are.
@@ -205,13 +211,17 @@ class _Judge:
         near = line(h / 1000)
         crossed = [side for side in (right, left) if side is None]
         if len(crossed) == 2:
-            raise InputError(f"Both sides of {self._label(position, place)} lie on other branches than the point itself.")
+            raise InputError(
+                f"Both sides of {self._label(position, place)} lie on other branches than the point itself."
+            )
         if crossed:
-            self.notes.append(f"{self._label(position, place)} lies on the edge of a branch; the derivative is that of one side.")
+            self.notes.append(
+                f"{self._label(position, place)} lies on the edge of a branch; the derivative is that of one side."
+            )
         results = []
         for k in range(len(self.problem.outputs)):
             look = _Look(carrier, h, base[k], _pick(right, k), _pick(left, k), _pick(near, k))
-            sides, value = look.entries(lambda t, k=k: _pick(line(t), k))
+            sides, value = look.entries(functools.partial(_on_line, line, k))
             self._record_kinks(sides, position, place, k)
             results.append(value)
         return results
@@ -243,7 +253,10 @@ class _Judge:
         return at
 
     def _record_kinks(self, sides: Sided, position: int, place: tuple[int, ...], k: int) -> None:
-        right, left = np.ravel(np.asarray(sides.right, dtype=object)), np.ravel(np.asarray(sides.left, dtype=object))
+        right, left = (
+            np.ravel(np.asarray(sides.right, dtype=object)),
+            np.ravel(np.asarray(sides.left, dtype=object)),
+        )
         for r, l in zip(right, left, strict=True):
             if r is not None and l is not None and r != l:
                 name = self.problem.graph.inputs[position]
@@ -258,8 +271,13 @@ def _plus(x: Any, v: Any, t: Any) -> Any:
     return x + v * t
 
 
-def _pick(outputs: Any, k: int) -> Any:
+def _pick(outputs: Any, k: Any) -> Any:
     return None if outputs is None else outputs[k]
+
+
+def _on_line(line: Callable[[Any], Any], k: Any, t: Any) -> Any:
+    """Return one part of what lies at a distance along a line."""
+    return _pick(line(t), k)
 
 
 def _as_float(value: Any) -> Any:
@@ -284,15 +302,16 @@ class _Look:
             return sides, value
         results = [np.empty(shape, dtype=object) for _ in range(3)]
         for place in np.ndindex(*shape):
-            picked = [None if side is None else side[place] for side in (self.right, self.left, self.near)]
-            sides, value = self._entry(
-                self.base[place], *picked, lambda t, place=place: None if (side := again(t)) is None else side[place]
-            )
+            right, left, near = (_pick(side, place) for side in (self.right, self.left, self.near))
+            further = functools.partial(_on_line, again, place)
+            sides, value = self._entry(self.base[place], right, left, near, further)
             for array, entry in zip(results, (sides.right, sides.left, value), strict=True):
                 array[place] = entry
         return Sided(results[0], results[1]), results[2]
 
-    def _entry(self, f: Any, plus: Any, minus: Any, near: Any, again: Callable[[Any], Any]) -> tuple[Sided, Any]:
+    def _entry(
+        self, f: Any, plus: Any, minus: Any, near: Any, again: Callable[[Any], Any]
+    ) -> tuple[Sided, Any]:
         mp, h = self.mp, self.h
         if isinstance(f, bool):
             return Sided(None, None), mp.mpf(0)
@@ -326,7 +345,7 @@ class _Look:
     def _examine(self, f: Any, right: Any, left: Any, again: Callable[[Any], Any]) -> tuple[Sided, Any]:
         """Return the two sides by themselves: limit, infinity, or None where there is no function."""
         sides = Sided(self._limit(f, right, 1, again), self._limit(f, left, -1, again))
-        there = [side for side in sides if side is not None]
+        there: list[Any] = [side for side in sides if side is not None]
         if not there:
             return sides, self.mp.nan
         if len(there) == 2 and there[0] != there[1] and self._smooth(*there):
@@ -351,6 +370,8 @@ class _Look:
             slopes.append((value - f) / t)
         if self._smooth(slopes[2], slopes[3]):
             return 2 * slopes[1] - slopes[0] if self._smooth(slopes[0], slopes[1]) else slopes[3]
+        if abs(slopes[3]) < abs(slopes[2]) / 10 < abs(slopes[0]) / 100:
+            return mp.mpf(0)
         if abs(slopes[3]) > abs(slopes[2]) > abs(slopes[0]):
             return mp.inf if slopes[3] > 0 else -mp.inf
         return mp.nan
@@ -398,7 +419,10 @@ def ulps(value: Any, exact: Any, dtype: Any = FLOAT64) -> float:
 
 
 def _worst(
-    value: Any, exact: Any, distance: Callable[[float, Any], float], at_zero: Callable[[float], float] | None = None
+    value: Any,
+    exact: Any,
+    distance: Callable[[float, Any], float],
+    at_zero: Callable[[float], float] | None = None,
 ) -> float:
     """Return the largest distance between the elements of two values of one shape."""
     import mpmath

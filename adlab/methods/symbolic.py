@@ -107,18 +107,26 @@ def expressions_of(problem: Problem, limit: int = LIMIT) -> Written:
     """Return the question's outputs and derivatives as SymPy expressions, or raise GrowthError."""
     _check_elements(problem.graph, limit)
     carrier = _Growing(limit)
-    inputs = [_symbols(carrier, name, type) for name, type in zip(problem.graph.inputs, problem.graph.input_types, strict=True)]
+    inputs = [
+        _symbols(carrier, name, type)
+        for name, type in zip(problem.graph.inputs, problem.graph.input_types, strict=True)
+    ]
     try:
         results = carrier.run(problem.graph, inputs)
         constants = problem.graph.constants
         wanted = [results[j] if j >= 0 else carrier.constant(constants[~j]) for j in problem.outputs]
         values = tuple(tuple(np.ravel(np.asarray(value, dtype=object))) for value in wanted)
         derivatives = tuple(
-            tuple(tuple(carrier.derivatives(output, np.ravel(inputs[k]))) for k in problem.wrt) for output in values
+            tuple(tuple(carrier.derivatives(output, np.ravel(inputs[k]))) for k in problem.wrt)
+            for output in values
         )
     except RecursionError:
         raise _too_deep() from None
-    symbols = [(symbol, type) for x, type in zip(inputs, problem.graph.input_types, strict=True) for symbol in np.ravel(x)]
+    symbols = [
+        (symbol, type)
+        for x, type in zip(inputs, problem.graph.input_types, strict=True)
+        for symbol in np.ravel(x)
+    ]
     return Written(
         tuple(symbol for symbol, _ in symbols),
         values,
@@ -249,7 +257,9 @@ class _Growing(SympyAlgebra):
         for expression in expressions:
             free = expression.free_symbols
             for symbol in symbols:
-                found.append(self._derivative(expression, symbol) if symbol in free else self.library.Integer(0))
+                found.append(
+                    self._derivative(expression, symbol) if symbol in free else self.library.Integer(0)
+                )
                 total += self.sizes.written(found[-1])
                 if total > 10 * self.limit:
                     raise GrowthError(
@@ -286,7 +296,8 @@ def _assembled(problem: Problem, found: Sequence[Any]) -> tuple[tuple[Any, ...],
     graph = problem.graph
     values = tuple(_filled(problem, entries, graph.type_of(j)) for j in problem.outputs)
     return values, tuple(
-        tuple(_filled(problem, entries, problem.block_type(j, k)) for k in problem.wrt) for j in problem.outputs
+        tuple(_filled(problem, entries, problem.block_type(j, k)) for k in problem.wrt)
+        for j in problem.outputs
     )
 
 
@@ -296,5 +307,7 @@ def _filled(problem: Problem, entries: Any, type: Type) -> Any:
     if not type.shape:
         return as_result(taken[0], type)
     if isinstance(problem.algebra, GraphAlgebra) and taken:
-        return as_result(problem.algebra.reshape(problem.algebra.stack(*taken, axis=0), shape=type.shape), type)
+        return as_result(
+            problem.algebra.reshape(problem.algebra.stack(*taken, axis=0), shape=type.shape), type
+        )
     return np.array(taken, dtype=type.dtype).reshape(type.shape)

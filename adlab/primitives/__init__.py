@@ -1,7 +1,7 @@
 """THE RULE TABLE: one row per primitive, the only place that knows derivatives.
 
-`TABLE` holds every row by name, `NAMES` by name and alias. To add a primitive, add a row to a family; tests, documentation,
-carriers and methods get it from there.
+`TABLE` holds every row by name, `NAMES` by name and alias. To add a primitive, add a row to a family;
+tests, documentation, carriers and methods get it from there.
 """
 
 from __future__ import annotations

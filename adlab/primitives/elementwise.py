@@ -1,10 +1,12 @@
-"""Rows that act on each element by itself: arithmetic, powers, exponentials, trigonometry, activations, special functions.
+"""Rows that act on each element by itself, from arithmetic to activations and special functions.
 
-A partial is a function of ``(A, y, x…)``: the algebra, the result, the operands. Literals are small integers, so that exact
-carriers stay exact. Where a textbook formula loses digits (1 − tanh² for large x), the row has one that does not.
+A partial is a function of ``(A, y, x…)``: the algebra, the result, the operands. Literals are small
+integers, so that exact carriers stay exact. Where a textbook formula loses digits (1 − tanh² for large x),
+the row has one that does not.
 
-How to read a row: name, value in NumPy, one partial per operand; then how it is written; then its value in SymPy and in
-mpmath, which no partial may be derived from; then where it is smooth, where it is not, and how accurate it is.
+How to read a row: name, value in NumPy, one partial per operand; then how it is written; then its value in
+SymPy and in mpmath, which no partial may be derived from; then where it is smooth, where it is not, and how
+accurate it is.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def zero(A: Any, y: Any, *xs: Any) -> int:
     return 0
 
 
-# ---------------------------------------------------------------------------------------------------- arithmetic
+# ------------------------------------------------------------------------------------------------- arithmetic
 
 
 def divide_ieee(a: Any, b: Any) -> Any:
@@ -68,7 +70,8 @@ def divide_ieee(a: Any, b: Any) -> Any:
 def power_by_base(A: Any, y: Any, x: Any, p: Any) -> Any:
     """Return ∂xᵖ/∂x = p·xᵖ⁻¹; at x = 0 with p = 0, where that says 0·∞, it is 0.
 
-    Not the result is chosen but the base, x or 1: so the formula's own derivatives are right too, where p is 0.
+    Not the result is chosen but the base, x or 1: so the formula's own derivatives are right too, where p
+    is 0.
     """
     base = A.where(A.equal(p, 0), A.where(A.equal(x, 0), literal(A, 1, x), x), x)
     return p * base ** (p - 1)
@@ -87,7 +90,8 @@ def part_of_hypot(A: Any, y: Any, a: Any) -> Any:
 
 POWER_AT_0 = Kink(
     "x = 0",
-    "∂/∂x is 0 for p > 1, 1 for p = 1, +∞ for 0 < p < 1, 0 for p = 0, −∞ for p < 0; ∂/∂p is 0 for p > 0, else −∞",
+    "∂/∂x is 0 for p > 1, 1 for p = 1, +∞ for 0 < p < 1, 0 for p = 0, −∞ for p < 0; "
+    "∂/∂p is 0 for p > 0, else −∞",
     lambda A, x, p: x,
     (
         ((0.0, 3.0), (0.0, 0.0)),
@@ -119,9 +123,11 @@ ARITHMETIC = (
         notation=Notation("−{0}", "-{0}", NEGATIVE, (POWER,)), sympy=lambda sp, a: -a,
         aliases=("neg",), summary="−x"),
     row("power", np.power,                 power_by_base,                  power_by_exponent,
-        notation=Notation("{0}^{1}", "{{{0}}}^{{{1}}}", POWER, (POWER + 1, ATOM)), sympy=lambda sp, x, p: x**p,
+        notation=Notation("{0}^{1}", "{{{0}}}^{{{1}}}", POWER, (POWER + 1, ATOM)),
+        sympy=lambda sp, x, p: x**p,
         domain=over2((0.1, 3.0), ALL, "x > 0, or any x with an integer p",
-                     (-2.0, 3.0), (-2.0, 2.0), (-2.0, 1.0), (-2.0, 0.0), (-2.0, -3.0), (2.0, 0.0), (1e-12, 0.5)),
+                     (-2.0, 3.0), (-2.0, 2.0), (-2.0, 1.0), (-2.0, 0.0), (-2.0, -3.0), (2.0, 0.0),
+                     (1e-12, 0.5)),
         kinks=(POWER_AT_0,), operand_ulps=1.0,
         aliases=("pow",), summary="xᵖ; integer exponents are exact for negative bases"),
     row("square", np.square,               lambda A, y, x: 2 * x,
@@ -147,9 +153,11 @@ ARITHMETIC = (
         aliases=("abs", "fabs"), summary="|x|"),
     row("sign", np.sign,                   zero,
         domain=over(0.1, 3.0, REAL, -1.5),
-        kinks=(Kink("x = 0", "0, as everywhere else; the function jumps there", lambda A, x: x, (((0.0,), (0.0,)),)),),
+        kinks=(Kink("x = 0", "0, as everywhere else; the function jumps there", lambda A, x: x,
+                    (((0.0,), (0.0,)),)),),
         summary="−1, 0 or 1"),
-    row("hypot", np.hypot, lambda A, y, a, b: part_of_hypot(A, y, a), lambda A, y, a, b: part_of_hypot(A, y, b),
+    row("hypot", np.hypot,                 lambda A, y, a, b: part_of_hypot(A, y, a),
+                                           lambda A, y, a, b: part_of_hypot(A, y, b),
         notation=Notation("hypot({0}, {1})", r"\sqrt{{{{{0}}}^2 + {{{1}}}^2}}", ATOM),
         sympy=lambda sp, a, b: sp.sqrt(a**2 + b**2), mpmath="hypot",
         domain=over2((0.1, 3.0), ALL, REAL, (-1.0, 2.0), (1e200, 1e200), (1e-200, 3e-200), (1.0, 1e12)),
@@ -158,7 +166,7 @@ ARITHMETIC = (
         summary="√(a² + b²) without overflow"),
 )  # fmt: skip
 
-# ------------------------------------------------------------------------------------- exponentials and logarithms
+# -------------------------------------------------------------------------------- exponentials and logarithms
 
 EXPONENTIAL = (
     row("exp", np.exp,             lambda A, y, x: y,
@@ -172,7 +180,8 @@ EXPONENTIAL = (
         notation=Notation("exp2({0})", "2^{{{0}}}", ATOM, latex_level=POWER),
         domain=over(-3.0, 3.0, REAL, 1e-12, 1000.0, -1000.0), summary="2ˣ"),
     row("log", np.log,             lambda A, y, x: 1 / x,
-        notation=function("ln", r"\ln"),             domain=over(0.05, 9.0, "x > 0", 1e-300, 1e300, 1 + 1e-12),
+        notation=function("ln", r"\ln"),
+        domain=over(0.05, 9.0, "x > 0", 1e-300, 1e300, 1 + 1e-12),
         aliases=("ln",), summary="natural logarithm"),
     row("log1p", np.log1p,         lambda A, y, x: 1 / (1 + x),
         sympy=lambda sp, x: sp.log(1 + x),           mpmath="log1p",
@@ -196,18 +205,22 @@ EXPONENTIAL = (
 
 TRIGONOMETRIC = (
     row("sin", np.sin,         lambda A, y, x: A.cos(x),
-        notation=function("sin", r"\sin"),       domain=over(-3.0, 3.0, REAL, 1e-12, 1e6), summary="sine, x in radians"),
+        notation=function("sin", r"\sin"),       domain=over(-3.0, 3.0, REAL, 1e-12, 1e6),
+        summary="sine, x in radians"),
     row("cos", np.cos,         lambda A, y, x: -A.sin(x),
-        notation=function("cos", r"\cos"),       domain=over(-3.0, 3.0, REAL, 1e-12, 1e6), summary="cosine, x in radians"),
+        notation=function("cos", r"\cos"),       domain=over(-3.0, 3.0, REAL, 1e-12, 1e6),
+        summary="cosine, x in radians"),
     row("tan", np.tan,         lambda A, y, x: 1 + y**2,
         notation=function("tan", r"\tan"),       domain=over(-1.4, 1.4, "cos x ≠ 0", 1e-12, 1.57, 100.0),
         summary="tangent, x in radians"),
     row("arcsin", np.arcsin,   lambda A, y, x: 1 / A.sqrt((1 - x) * (1 + x)),           sympy="asin",
-        notation=function("arcsin", r"\arcsin"), domain=over(-0.95, 0.95, "−1 ≤ x ≤ 1", 1e-12, 1 - 2.0**-40, -1 + 2.0**-40),
+        notation=function("arcsin", r"\arcsin"),
+        domain=over(-0.95, 0.95, "−1 ≤ x ≤ 1", 1e-12, 1 - 2.0**-40, -1 + 2.0**-40),
         kinks=(Kink("x = ±1", "+∞", lambda A, x: 1 - abs(x), (((1.0,), (INF,)), ((-1.0,), (INF,)))),),
         aliases=("asin",), summary="inverse sine"),
     row("arccos", np.arccos,   lambda A, y, x: -1 / A.sqrt((1 - x) * (1 + x)),          sympy="acos",
-        notation=function("arccos", r"\arccos"), domain=over(-0.95, 0.95, "−1 ≤ x ≤ 1", 1e-12, 1 - 2.0**-40, -1 + 2.0**-40),
+        notation=function("arccos", r"\arccos"),
+        domain=over(-0.95, 0.95, "−1 ≤ x ≤ 1", 1e-12, 1 - 2.0**-40, -1 + 2.0**-40),
         kinks=(Kink("x = ±1", "−∞", lambda A, x: 1 - abs(x), (((1.0,), (-INF,)), ((-1.0,), (-INF,)))),),
         aliases=("acos",), summary="inverse cosine"),
     row("arctan", np.arctan,   lambda A, y, x: 1 / (1 + x**2),                          sympy="atan",
@@ -217,17 +230,21 @@ TRIGONOMETRIC = (
                                lambda A, y, a, b: -a / A.hypot(a, b) / A.hypot(a, b),   sympy="atan2",
         domain=over2((0.2, 3.0), ALL, "not both 0", (-1.0, 2.0), (1.0, 0.0), (-1.0, -2.0), (1e200, 1e200),
                      (1e-200, 3e-200)),
-        kinks=(Kink("a = 0 with b ≤ 0", "the rule of both sides; the function jumps by 2π there, and at a = b = 0 there is none",
+        kinks=(Kink("a = 0 with b ≤ 0",
+                    "the rule of both sides, though the function jumps by 2π; NaN at a = b = 0",
                     lambda A, a, b: A.where(A.greater(b, 0), A.hypot(a, b), a),
                     (((0.0, -1.0), (-1.0, 0.0)), ((0.0, 0.0), (NAN, NAN)))),),
         aliases=("atan2",), summary="angle of the point (b, a)"),
     row("sinh", np.sinh,       lambda A, y, x: A.cosh(x),
-        notation=function("sinh", r"\sinh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 40.0, -40.0), summary="hyperbolic sine"),
+        notation=function("sinh", r"\sinh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 40.0, -40.0),
+        summary="hyperbolic sine"),
     row("cosh", np.cosh,       lambda A, y, x: A.sinh(x),
-        notation=function("cosh", r"\cosh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 40.0, -40.0), summary="hyperbolic cosine"),
+        notation=function("cosh", r"\cosh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 40.0, -40.0),
+        summary="hyperbolic cosine"),
     row("tanh", np.tanh,       lambda A, y, x: 4 * A.sigmoid(2 * x) * A.sigmoid(-2 * x),
-        notation=function("tanh", r"\tanh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 20.0, -20.0, 40.0, -40.0, 350.0),
-        summary="hyperbolic tangent, 2σ(2x) − 1; 4σ(2x)σ(−2x) is 1 − tanh² that keeps its digits for large |x|"),
+        notation=function("tanh", r"\tanh"),
+        domain=over(-3.0, 3.0, REAL, 1e-12, 20.0, -20.0, 40.0, -40.0, 350.0),
+        summary="hyperbolic tangent; 4σ(2x)σ(−2x) is 1 − tanh² that keeps its digits for large |x|"),
     row("arcsinh", np.arcsinh, lambda A, y, x: 1 / A.hypot(1, x),                        sympy="asinh",
         domain=over(-3.0, 3.0, REAL, 1e-12, 1e200),
         aliases=("asinh",), summary="inverse hyperbolic sine"),
@@ -240,7 +257,7 @@ TRIGONOMETRIC = (
         aliases=("atanh",), summary="inverse hyperbolic tangent"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- activations
+# ------------------------------------------------------------------------------------------------ activations
 
 
 def sigmoid_ieee(x: Any) -> Any:
@@ -315,15 +332,16 @@ ACTIVATION = (
         domain=over2((0.1, 3.0), (0.01, 0.5), REAL, (-1.5, 0.1)), kinks=ramp(0.01),
         defaults=(0.01,), aliases=("prelu",),
         summary="x for x ≥ 0, a·x below; with a learned a it is the parametrised ReLU"),
-    row("elu", elu_ieee,           lambda A, y, x, a: one_sided(A, x, literal(A, 1, x), a * A.exp(A.minimum(x, 0))),
-                                   lambda A, y, x, a: one_sided(A, x, literal(A, 0, x), A.expm1(A.minimum(x, 0))),
+    row("elu", elu_ieee,
+        lambda A, y, x, a: one_sided(A, x, literal(A, 1, x), a * A.exp(A.minimum(x, 0))),
+        lambda A, y, x, a: one_sided(A, x, literal(A, 0, x), A.expm1(A.minimum(x, 0))),
         sympy=lambda sp, x, a: _piecewise(sp, x, x, a * (sp.exp(x) - 1)),
         mpmath=lambda mp, x, a: x if x >= 0 else a * mp.expm1(x),
         domain=over2((0.1, 3.0), (0.5, 2.0), REAL, (-1.5, 1.0), (-1e-12, 1.0), (-40.0, 1.5)), kinks=ramp(1.0),
         defaults=(1.0,), summary="x for x ≥ 0, a(eˣ − 1) below"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- choice
+# ----------------------------------------------------------------------------------------------------- choice
 
 
 def tie(A: Any, won: Any, tied: Any, like: Any) -> Any:
@@ -379,7 +397,8 @@ CHOICE = (
     row("where", select, None,   lambda A, y, c, a, b: indicator(A, c, a),
                                  lambda A, y, c, a, b: indicator(A, A.logical_not(c), b),
         sympy=lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), mpmath=lambda mp, c, a, b: a if c else b,
-        infer=infer.selected, domain=Domain(REAL, ((False, True), ALL, ALL), ((True, 1.5, -2.0), (False, 1.5, -2.0))),
+        infer=infer.selected,
+        domain=Domain(REAL, ((False, True), ALL, ALL), ((True, 1.5, -2.0), (False, 1.5, -2.0))),
         summary="a where c holds, b elsewhere"),
     row("maximum", np.maximum,   lambda A, y, a, b: tie(A, A.greater(a, b), A.equal(a, b), y),
                                  lambda A, y, a, b: tie(A, A.greater(b, a), A.equal(a, b), y),
@@ -395,14 +414,15 @@ CHOICE = (
         lambda A, y, x, a, b: indicator(A, A.greater(x, b), y),
         sympy=lambda sp, x, a, b: sp.Min(sp.Max(x, a), b),
         mpmath=lambda mp, x, a, b: a if x < a else b if x > b else x,
-        domain=Domain("a ≤ b", ((-0.9, 0.9), (-2.0, -1.0), (1.0, 2.0)), ((-3.0, -1.0, 1.0), (3.0, -1.0, 1.0))),
+        domain=Domain("a ≤ b", ((-0.9, 0.9), (-2.0, -1.0), (1.0, 2.0)),
+                      ((-3.0, -1.0, 1.0), (3.0, -1.0, 1.0))),
         kinks=(Kink("x = a or x = b", "1: the bounds belong to the inside",
                     lambda A, x, a, b: A.minimum(A.absolute(x - a), A.absolute(x - b)),
                     (((-1.0, -1.0, 1.0), (1.0, 0.0, 0.0)), ((1.0, -1.0, 1.0), (1.0, 0.0, 0.0)))),),
         summary="x kept between a and b"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- rounding
+# --------------------------------------------------------------------------------------------------- rounding
 
 
 def jump(distance: Callable[..., Any], *places: float) -> tuple[Kink]:
@@ -421,13 +441,15 @@ HALVES = jump(lambda A, x: (1 - 2 * (x - A.floor(x))) / 2, 0.5, 1.5, -2.5)
 ROUNDING = (
     row("floor", np.floor, zero, domain=over(0.1, 0.9, REAL, -1.3, 2.6), kinks=INTEGERS,
         notation=wrapped("floor", r"\left\lfloor {0} \right\rfloor"), summary="largest integer ≤ x"),
-    row("ceil",  np.ceil,  zero, domain=over(0.1, 0.9, REAL, -1.3, 2.6), kinks=INTEGERS, sympy="ceiling", mpmath="ceil",
+    row("ceil",  np.ceil,  zero, domain=over(0.1, 0.9, REAL, -1.3, 2.6), kinks=INTEGERS,
+        sympy="ceiling",  mpmath="ceil",
         notation=wrapped("ceil", r"\left\lceil {0} \right\rceil"),    summary="smallest integer ≥ x"),
-    row("round", np.rint,  zero, domain=over(0.1, 0.4, REAL, -1.3, 2.6), kinks=HALVES,   sympy=_half_even, mpmath="nint",
-        aliases=("rint",),                                            summary="nearest integer, ties to even"),
+    row("round", np.rint,  zero, domain=over(0.1, 0.4, REAL, -1.3, 2.6), kinks=HALVES,
+        sympy=_half_even, mpmath="nint",
+        aliases=("rint",), summary="nearest integer, ties to even"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- special functions
+# ------------------------------------------------------------------------------------------ special functions
 
 
 def polygamma_scipy(n: Any, x: Any) -> Any:
@@ -440,17 +462,19 @@ def polygamma_scipy(n: Any, x: Any) -> Any:
 NO_POLE = "x not in 0, −1, −2, …"
 
 SPECIAL = (
-    row("erf", "scipy.special:erf",           lambda A, y, x: 2 * A.exp(-(x**2)) / A.sqrt(literal(A, PI, x)),
+    row("erf", "scipy.special:erf",         lambda A, y, x: 2 * A.exp(-(x**2)) / A.sqrt(literal(A, PI, x)),
         domain=over(-3.0, 3.0, REAL, 1e-12, 6.0, -20.0), operand_ulps=1.0, summary="error function"),
-    row("gammaln", "scipy.special:gammaln",   lambda A, y, x: A.digamma(x),
-        sympy="loggamma", mpmath=lambda mp, x: mp.log(abs(mp.gamma(x))), notation=function("gammaln", r"\ln\Gamma"),
+    row("gammaln", "scipy.special:gammaln", lambda A, y, x: A.digamma(x),
+        sympy="loggamma", mpmath=lambda mp, x: mp.log(abs(mp.gamma(x))),
+        notation=function("gammaln", r"\ln\Gamma"),
         domain=over(0.2, 9.0, NO_POLE, -0.5, 1e-12, 1e12), aliases=("lgamma",),
         operand_ulps=4.0, summary="ln|Γ(x)|, in float64 as exact as SciPy is near its zeros 1 and 2"),
-    row("digamma", "scipy.special:digamma",   lambda A, y, x: A.polygamma(1, x),
+    row("digamma", "scipy.special:digamma", lambda A, y, x: A.polygamma(1, x),
         notation=function("digamma", r"\psi"),
         domain=over(0.2, 9.0, NO_POLE, -0.5, 1e-12, 1e12), aliases=("psi",), summary="derivative of ln Γ"),
-    row("polygamma", polygamma_scipy, None,   lambda A, y, n, x: A.polygamma(n + 1, x),
-        mpmath=lambda mp, n, x: mp.psi(int(n), x), domain=over2((1, 4), (0.2, 9.0), f"{NO_POLE}; n = 1, 2, …"),
+    row("polygamma", polygamma_scipy, None, lambda A, y, n, x: A.polygamma(n + 1, x),
+        mpmath=lambda mp, n, x: mp.psi(int(n), x),
+        domain=over2((1, 4), (0.2, 9.0), f"{NO_POLE}; n = 1, 2, …"),
         ulps=8.0, summary="n-th derivative of digamma"),
 )  # fmt: skip
 

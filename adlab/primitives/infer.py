@@ -92,7 +92,9 @@ def concatenate(*types: Type, axis: int) -> Type:
     for type in types:
         if type.ndim != first.ndim or type.shape[:axis] + type.shape[axis + 1 :] != rest:
             shapes = ", ".join(str(t.shape) for t in types)
-            raise ShapeError(f"arrays of shapes {shapes} do not join along axis {axis}: other axes must agree.")
+            raise ShapeError(
+                f"arrays of shapes {shapes} do not join along axis {axis}: other axes must agree."
+            )
     length = sum(type.shape[axis] for type in types)
     shape = (*first.shape[:axis], length, *first.shape[axis + 1 :])
     return Type(shape, common_dtype([type.dtype for type in types]))
@@ -102,7 +104,8 @@ def stack(*types: Type, axis: int) -> Type:
     """Return the type with a new axis; all shapes must be equal."""
     first = types[0]
     if any(type.shape != first.shape for type in types):
-        raise ShapeError(f"arrays of shapes {', '.join(str(t.shape) for t in types)} do not stack: shapes must be equal.")
+        shapes = ", ".join(str(type.shape) for type in types)
+        raise ShapeError(f"arrays of shapes {shapes} do not stack: shapes must be equal.")
     axis = normalise_axis(axis, first.ndim + 1)
     shape = (*first.shape[:axis], len(types), *first.shape[axis:])
     return Type(shape, common_dtype([type.dtype for type in types]))
@@ -112,10 +115,11 @@ def matmul(a: Type, b: Type) -> Type:
     """Return the type of ``a @ b``, NumPy's rules for vectors and stacks included."""
     if not a.shape or not b.shape:
         raise ShapeError("@ takes arrays of at least one axis; write * for a product with a scalar.")
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    which, length = ("last but one", b.shape[-2]) if b.ndim > 1 else ("only", b.shape[0])
+    if a.shape[-1] != length:
         raise ShapeError(
-            f"shapes {a.shape} and {b.shape} do not multiply: the last axis of the first has {a.shape[-1]} elements, "
-            f"the {'last but one' if b.ndim > 1 else 'only'} axis of the second {b.shape[-2 if b.ndim > 1 else 0]}."
+            f"shapes {a.shape} and {b.shape} do not multiply: "
+            f"the last axis of the first has {a.shape[-1]} elements, the {which} axis of the second {length}."
         )
     batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
     rows = a.shape[-2:-1]

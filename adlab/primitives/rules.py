@@ -1,9 +1,10 @@
 """The few kinds of derivative rule, and the one place per mode where they are contracted.
 
-A row states *what* the derivative is: the partials of an elementwise operation, the transpose of a linear one, the weights of
-a reduction. How partials meet tangents (forward: Σ pᵢ·ẋᵢ) and cotangents (reverse: x̄ᵢ += ȳ·pᵢ), and how broadcasting and the
-promotion of float32 to float64 are undone, stands here, once. Everything is a function of values of some algebra ``A``: over NumPy it gives numbers, over traced
-variables a derivative graph, over SymPy formulas, over mpmath fifty digits.
+A row states *what* the derivative is: the partials of an elementwise operation, the transpose of a linear
+one, the weights of a reduction. How partials meet tangents (forward: Σ pᵢ·ẋᵢ) and cotangents (reverse: x̄ᵢ
++= ȳ·pᵢ), and how broadcasting and the promotion of float32 to float64 are undone, stands here, once.
+Everything is a function of values of some algebra ``A``: over NumPy it gives numbers, over traced variables
+a derivative graph, over SymPy formulas, over mpmath fifty digits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Partial = Callable[..., Any]
 
 
 def scale(value: Any, partial: Any) -> Any:
-    """Return ``value · partial``, without work where either is literally 1 or −1; None where the partial is 0: nothing flows."""
+    """Return ``value · partial``, without work where either is literally 1 or −1; None for a partial 0."""
     if type(partial) is int:
         if partial == 1:
             return value
@@ -45,7 +46,7 @@ def add(left: Any, right: Any) -> Any:
 
 
 def unbroadcast(A: Any, value: Any, shape: Shape, target: Shape) -> Any:
-    """Return ``value`` of ``shape`` summed over the axes along which ``target`` had been broadcast to ``shape``."""
+    """Return ``value`` summed over the axes along which ``target`` had been broadcast to ``shape``."""
     if shape == target:
         return value
     lead = len(shape) - len(target)
@@ -58,7 +59,7 @@ def unbroadcast(A: Any, value: Any, shape: Shape, target: Shape) -> Any:
 
 
 def widened(A: Any, tangent: Any, site: Site) -> Any:
-    """Return the result's tangent in the dtype of the result, which operands of another dtype may have missed."""
+    """Return the result's tangent in the dtype of the result, which operands of another may have missed."""
     dtype = site.type.dtype
     if tangent is None or all(type.dtype in (dtype, BOOL) for type in site.types):
         return tangent
@@ -76,8 +77,9 @@ def narrowed(A: Any, cotangent: Any, site: Site, position: int) -> Any:
 def literal(A: Any, value: float, like: Any) -> Any:
     """Return a literal that computes in the dtype of ``like``.
 
-    Bare Python numbers adapt to the arrays they meet. Those that meet none, as in ``A.log(2)`` or in a choice between 1 and
-    0, would be float64 and make float64 of a float32 program: rules write them with this function.
+    Bare Python numbers adapt to the arrays they meet. Those that meet none, as in ``A.log(2)`` or in a
+    choice between 1 and 0, would be float64 and make float64 of a float32 program: rules write them with
+    this function.
     """
     return A.constant(Constant(value, Type((), common_dtype([A.dtype(like)]))))
 
@@ -112,7 +114,10 @@ class Elementwise:
 
 @dataclass(frozen=True)
 class Linear:
-    """An operation linear in all its operands together; ``transpose(A, cotangent, position, site)`` is its adjoint."""
+    """An operation linear in all its operands together, with its adjoint.
+
+    The adjoint is ``transpose(A, cotangent, position, site)``: the cotangent of the operand at ``position``.
+    """
 
     transpose: Callable[[Any, Any, int, Site], Any]
 
@@ -198,7 +203,7 @@ def zeros(A: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
 
 
 def expand(A: Any, value: Any, site: Site) -> Any:
-    """Return a reduced ``value`` with the reduced axes back as length 1, so that it broadcasts against the operand."""
+    """Return a reduced ``value`` with the reduced axes back as length 1, to broadcast against the operand."""
     if site.params["keepdims"]:
         return value
     shape = site.types[0].shape

@@ -1,7 +1,8 @@
 """Rows that move, join, reduce and multiply whole arrays.
 
-They are declared linear (sum, reshape, indexing, …) or bilinear (matrix products) with a transpose, or are reductions with
-weights (max, min, prod). Their ``numpy`` functions work on object arrays too, so SymPy and mpmath need nothing of their own.
+They are declared linear (sum, reshape, indexing, …) or bilinear (matrix products) with a transpose, or are
+reductions with weights (max, min, prod). Their ``numpy`` functions work on object arrays too, so SymPy and
+mpmath need nothing of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from adlab.ir.constant import Constant
-from adlab.ir.index import Index, FrozenArray, format_index, indexed_shape, normalise_index, numpy_index
+from adlab.ir.index import FrozenArray, Index, format_index, indexed_shape, normalise_index, numpy_index
 from adlab.ir.primitive import Domain, Kink, Notation, Primitive, Site
 from adlab.ir.types import BOOL, FLOAT32, Shape, Type, common_dtype, normalise_axes
 from adlab.primitives import infer
@@ -29,7 +30,7 @@ def row(name: str, numpy: Any, infer: Any, rule: Any, **facts: Any) -> Primitive
     return Primitive(name, infer, rule, numpy, **facts)
 
 
-# ---------------------------------------------------------------------------------------------------- reductions
+# ------------------------------------------------------------------------------------------------- reductions
 
 
 def _spread(A: Any, cotangent: Any, position: int, site: Site) -> Any:
@@ -50,8 +51,8 @@ def _shared_hits(A: Any, site: Site) -> Any:
 def _products_of_others(A: Any, site: Site) -> Any:
     """Return, for each element, the product of all the others along the reduced axes.
 
-    Up and down a tree of pairs (O(n) products, depth log n), so a zero among the factors is exact and every order of
-    derivative is right; dividing the product by the factor would give 0/0.
+    Up and down a tree of pairs (O(n) products, depth log n), so a zero among the factors is exact and every
+    order of derivative is right; dividing the product by the factor would give 0/0.
     """
     x, shape = site.xs[0], site.types[0].shape
     axes = normalise_axes(site.params["axis"], len(shape))
@@ -113,15 +114,21 @@ def _reversed_cumsum(A: Any, cotangent: Any, position: int, site: Site) -> Any:
 SHARED = (Kink("two elements share the extreme", "they share the derivative equally"),)
 
 REDUCTIONS = (
-    row("sum", _reducer(np.sum), infer.reduction, Linear(_spread), notation=function("sum", r"\sum"), summary="sum over axes"),
-    row("mean", _reducer(np.mean), infer.selection, Linear(_spread_mean), summary="mean over axes"),
-    row("max", _reducer(np.max), infer.selection, Reduction(_shared_hits), notation=function("max", r"\max"), kinks=SHARED, summary="largest element over axes"),
-    row("min", _reducer(np.min), infer.selection, Reduction(_shared_hits), notation=function("min", r"\min"), kinks=SHARED, summary="smallest element over axes"),
-    row("prod", _reducer(np.prod), infer.reduction, Reduction(_products_of_others), notation=function("prod", r"\prod"), summary="product over axes; exact where a factor is 0"),
-    row("cumsum", lambda x, axis: np.cumsum(x, axis=axis), infer.along, Linear(_reversed_cumsum), summary="running sum along an axis"),
+    row("sum",    _reducer(np.sum),  infer.reduction, Linear(_spread),
+        notation=function("sum", r"\sum"), summary="sum over axes"),
+    row("mean",   _reducer(np.mean), infer.selection, Linear(_spread_mean),
+        summary="mean over axes"),
+    row("max",    _reducer(np.max),  infer.selection, Reduction(_shared_hits),
+        notation=function("max", r"\max"), kinks=SHARED, summary="largest element over axes"),
+    row("min",    _reducer(np.min),  infer.selection, Reduction(_shared_hits),
+        notation=function("min", r"\min"), kinks=SHARED, summary="smallest element over axes"),
+    row("prod",   _reducer(np.prod), infer.reduction, Reduction(_products_of_others),
+        notation=function("prod", r"\prod"), summary="product over axes; exact where a factor is 0"),
+    row("cumsum", lambda x, axis: np.cumsum(x, axis=axis), infer.along, Linear(_reversed_cumsum),
+        summary="running sum along an axis"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- structure
+# -------------------------------------------------------------------------------------------------- structure
 
 
 def _reshape_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
@@ -184,7 +191,8 @@ def _transpose_notation(params: Mapping[str, Any]) -> Notation:
 
 def _index_notation(params: Mapping[str, Any]) -> Notation:
     text = format_index(params["index"]).replace("{", "{{").replace("}", "}}")
-    return Notation(f"{{0}}[{text}]", f"{{{{{{0}}}}}}_{{{{[{text}]}}}}", ATOM, (ATOM,))
+    latex = text.replace(":", "{{:}}").replace("None", r"\mathrm{{None}}")
+    return Notation(f"{{0}}[{text}]", f"{{0}}[{latex}]", ATOM, (ATOM,))
 
 
 def _cast_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
@@ -201,18 +209,27 @@ def _infer_cast(x: Type, dtype: str) -> Type:
 
 
 STRUCTURE = (
-    row("reshape", lambda x, shape: np.reshape(x, shape), infer.reshape, Linear(_reshape_back), summary="the same elements in another shape"),
-    row("transpose", lambda x, axes: np.transpose(x, axes), infer.transpose, Linear(_transpose_back), notation=_transpose_notation, summary="axes in another order"),
-    row("broadcast_to", lambda x, shape: np.broadcast_to(x, shape), infer.broadcast_to, Linear(_broadcast_back), summary="repeated along new or length-1 axes"),
-    row("index", lambda x, index: np.asarray(x)[numpy_index(index)], _infer_index, Linear(_index_back), notation=_index_notation, summary="elements picked by integers, slices and arrays"),
-    row("index_add", _index_add, _infer_index_add, Linear(_index_add_back), summary="zeros with the operand added at an index"),
-    row("concatenate", lambda *xs, axis: np.concatenate(xs, axis=axis), infer.concatenate, Linear(_part), arity=None, summary="arrays joined along an axis"),
-    row("stack", lambda *xs, axis: np.stack(xs, axis=axis), infer.stack, Linear(_layer), arity=None, summary="arrays joined along a new axis"),
-    row("cast", _cast, _infer_cast, Linear(_cast_back), summary="the same numbers in another dtype"),
-    row("stop_gradient", lambda x: x, infer.real, Elementwise((None,)), summary="the same value, taken as a constant by every derivative"),
+    row("reshape", lambda x, shape: np.reshape(x, shape), infer.reshape, Linear(_reshape_back),
+        summary="the same elements in another shape"),
+    row("transpose", lambda x, axes: np.transpose(x, axes), infer.transpose, Linear(_transpose_back),
+        notation=_transpose_notation, summary="axes in another order"),
+    row("broadcast_to", lambda x, shape: np.broadcast_to(x, shape), infer.broadcast_to,
+        Linear(_broadcast_back), summary="repeated along new or length-1 axes"),
+    row("index", lambda x, index: np.asarray(x)[numpy_index(index)], _infer_index, Linear(_index_back),
+        notation=_index_notation, summary="elements picked by integers, slices and arrays"),
+    row("index_add", _index_add, _infer_index_add, Linear(_index_add_back),
+        summary="zeros with the operand added at an index"),
+    row("concatenate", lambda *xs, axis: np.concatenate(xs, axis=axis), infer.concatenate, Linear(_part),
+        arity=None, summary="arrays joined along an axis"),
+    row("stack", lambda *xs, axis: np.stack(xs, axis=axis), infer.stack, Linear(_layer),
+        arity=None, summary="arrays joined along a new axis"),
+    row("cast", _cast, _infer_cast, Linear(_cast_back),
+        summary="the same numbers in another dtype"),
+    row("stop_gradient", lambda x: x, infer.real, Elementwise((None,)),
+        summary="the same value, taken as a constant by every derivative"),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- products
+# --------------------------------------------------------------------------------------------------- products
 
 
 def _matmul_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
@@ -229,7 +246,7 @@ def _matmul_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
 
 
 def _stacked_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
-    """Return the rule for stacks: vectors become matrices of one row or column, then repeated stacks are summed."""
+    """Return the rule for stacks: vectors become matrices of one row or column, then repeats are summed."""
     (a, b), (ta, tb) = site.xs, site.types
     shape_a = ta.shape if ta.ndim > 1 else (1, *ta.shape)
     shape_b = tb.shape if tb.ndim > 1 else (*tb.shape, 1)
@@ -257,8 +274,11 @@ def _outer_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
 
 
 PRODUCTS = (
-    row("matmul", np.matmul, infer.matmul, Bilinear(_matmul_back), arity=2, notation=infix("@", r"\,", PRODUCT), aliases=("dot",), summary="matrix product, with NumPy's rules for vectors and stacks"),
-    row("outer", np.outer, infer.outer, Bilinear(_outer_back), arity=2, summary="all products of elements of two vectors"),
+    row("matmul", np.matmul, infer.matmul, Bilinear(_matmul_back), arity=2,
+        notation=infix("@", r"\,", PRODUCT), aliases=("dot",),
+        summary="matrix product, with NumPy's rules for vectors and stacks"),
+    row("outer",  np.outer,  infer.outer,  Bilinear(_outer_back),  arity=2,
+        summary="all products of elements of two vectors"),
 )  # fmt: skip
 
 TENSOR = REDUCTIONS + STRUCTURE + PRODUCTS

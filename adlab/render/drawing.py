@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from adlab.ir.graph import Graph
 from adlab.ir.tree import LEAF
 from adlab.ir.types import BOOL
 from adlab.primitives.rules import Elementwise
+from adlab.render.explorer import Subject, page
 from adlab.render.formula import GREEK, Style, write
 from adlab.render.numbers import norm, shape_text, significant
 from adlab.reports.picture import Arrow, Box, Direction, Picture, Role, Row, Runs
@@ -97,10 +98,13 @@ class Drawing:
         Boxes and arrows, as data.
     engine : str
         Which layout engine places the boxes: "auto", "builtin", "dot" or "pygraphviz".
+    subject : Subject, optional
+        What the picture was made of; the HTML page steps through it.
     """
 
     picture: Picture
     engine: str = "auto"
+    subject: Subject | None = field(default=None, repr=False, compare=False)
 
     @property
     def svg(self) -> str:
@@ -120,6 +124,10 @@ class Drawing:
         from adlab.render.mermaid import to_mermaid
 
         return to_mermaid(self.picture)
+
+    def to_html(self) -> str:
+        """Return a page to step through the traces and move the inputs; it works offline."""
+        return page(self.picture, self.svg, self.subject, self.engine)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture to a file; the ending chooses the format.
@@ -160,7 +168,7 @@ class Drawing:
         if suffix == ".svg":
             return self.svg
         if suffix == ".html":
-            return _page(self.picture.title, self.svg)
+            return self.to_html()
         from adlab.render.raster import to_pdf, to_png
 
         write_bytes = to_png if suffix == ".png" else to_pdf
@@ -168,15 +176,6 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg
-
-
-def _page(title: str, svg: str) -> str:
-    from html import escape
-
-    body = svg[svg.index("<svg") :]
-    style = "body{margin:2rem;font-family:'DejaVu Sans',Verdana,sans-serif}svg{max-width:100%;height:auto}"
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
 
 
 def draw_graph(
@@ -231,7 +230,8 @@ def draw_graph(
     boxes, arrows = painter.paint(_chosen_groups(graph, depth))
     flow: Direction = direction or ("LR" if len(boxes) <= WIDE else "TB")
     words = f"Computational graph of {len(graph)} nodes"
-    return Drawing(Picture(title or words, tuple(boxes), tuple(arrows), flow, words + "."), engine)
+    subject = Subject(graph, None if inputs is None else tuple(inputs), numbering, wrt)
+    return Drawing(Picture(title or words, tuple(boxes), tuple(arrows), flow, words + "."), engine, subject)
 
 
 Groups = list[tuple[str, ...] | None]

@@ -10,7 +10,8 @@ piece by piece, so that depth and length cost linear time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from adlab.algebra.notation import AS_NUMBER, Literal, Symbol, Term, leaves
 from adlab.ir.constant import NamedNumber
-from adlab.ir.index import FrozenArray, format_index
+from adlab.ir.index import format_index
 from adlab.ir.primitive import Notation, Params, Primitive
 from adlab.primitives.notation import ATOM, COMPARE, NEGATIVE, POWER, PRODUCT
 from adlab.render.mathml import mathml
@@ -86,7 +87,7 @@ class Style:
                 return latex_name(value.symbol)
             return "π" if value.symbol == "pi" and self.kind == "text" else value.symbol
         if np.ndim(value):
-            return self.array(value)
+            return self.array(value, self.literal)
         text = literal_text(value)
         if self.kind == "latex":
             return latex_spelling(text)
@@ -94,17 +95,17 @@ class Style:
             return text
         return "−" + text[1:] if text.startswith("-") else text
 
-    def array(self, value: Any) -> str:
-        """Return a small array in full, a large one as its shape."""
-        array = np.asarray(value)
+    def array(self, value: Any, element: Callable[[Any], str] | None = None) -> str:
+        """Return a small array in full, a large one as its shape; ``element`` writes an element."""
+        array, element = np.asarray(value), element or self.number
         if array.size > SMALL_ARRAY:
             text = shape_text(array.shape)
             words = {"latex": text.replace("×", r" \times "), "ascii": text.replace("×", "x")}
             return f"[{words.get(self.kind, text)}]"
         if self.kind == "latex" and array.ndim == 2 and array.size:
-            rows = r" \\ ".join(" & ".join(self.number(item) for item in row) for row in array)
+            rows = r" \\ ".join(" & ".join(element(item) for item in row) for row in array)
             return rf"\left[\begin{{smallmatrix}} {rows} \end{{smallmatrix}}\right]"
-        return nested(array, self.number)
+        return nested(array, element)
 
     def symbol(self, name: Symbol) -> str:
         """Return a name with its index and mark."""
@@ -203,6 +204,8 @@ def _application(term: Term, parts: list[Piece], style: Style) -> Piece:
     head = term.head
     if isinstance(head, Primitive) and head.name == "power" and style.kind != "latex":
         return _power(term, parts, style)
+    if isinstance(head, Primitive) and head.name == "negative" and style.kind != "latex" and _is_unsigned(term.args[0]):
+        return Piece(f"negative({parts[0].text})", ATOM)  # "−2" would read as the literal −2
     assert isinstance(head, (Primitive, Notation))
     notation = head if isinstance(head, Notation) else notation_of(head, term.params)
     return _apply(notation, parts, term.params, style)
@@ -241,6 +244,8 @@ def _wanted(notation: Notation, position: int, latex: bool) -> int:
         return 0
     if notation.level == COMPARE:
         return COMPARE + 1  # comparisons do not chain
+    if latex and notation.level == NEGATIVE:
+        return FRACTION
     return notation.operand_levels[min(position, len(notation.operand_levels) - 1)]
 
 
@@ -266,12 +271,20 @@ def _ascii_template(template: str) -> str:
     return ascii_name(template.translate(_PLAIN))
 
 
+def _is_unsigned(term: Term) -> bool:
+    """Return whether a formula is one number written without a sign."""
+    value = term.head.value if isinstance(term.head, Literal) else None
+    return type(value) in (int, float) and math.copysign(1.0, value) > 0
+
+
 def _power(term: Term, parts: Sequence[Piece], style: Style) -> Piece:
     exponent = term.args[1].head
     base = parts[0].text if parts[0].level > POWER else style.parenthesised(parts[0].text)
     if style.kind == "text" and isinstance(exponent, Literal) and type(exponent.value) is int:
         return Piece(base + str(exponent.value).translate(SUPERSCRIPTS), POWER)
     raised = parts[1].text if parts[1].level >= ATOM else style.parenthesised(parts[1].text)
+    if raised == "2" and isinstance(exponent, Literal):
+        raised = "2.0"  # x^2 would read as the square
     return Piece(f"{base}^{raised}", POWER)
 
 
@@ -280,7 +293,7 @@ def _default(name: str, value: Any) -> bool:
 
 
 def _param(name: str, value: Any, style: Style) -> str:
-    text = _param_value(value)
+    text = _param_value(name, value)
     if style.kind != "latex":
         return f", {name}={text}"
     return rf", \mathrm{{{name}}}={text}".replace("_", r"\_") if not any(map(str.isalpha, text)) else (
@@ -288,10 +301,10 @@ def _param(name: str, value: Any, style: Style) -> str:
     )
 
 
-def _param_value(value: Any) -> str:
-    if isinstance(value, tuple) and any(isinstance(v, (FrozenArray, tuple)) for v in value):
+def _param_value(name: str, value: Any) -> str:
+    if name == "index":
         return f"[{format_index(value)}]"
-    return str(value)
+    return str(value[0]) if name == "axis" and isinstance(value, tuple) and len(value) == 1 else str(value)
 
 
 def _latex_symbol(name: Symbol) -> str:

@@ -30,6 +30,7 @@ ACCENTS = {
 WORDS = frozenset(("text", "mathrm", "mathit", "operatorname", "mathsf", "mathbf"))
 SPACES = frozenset((",", ";", ":", "!", " ", "quad", "qquad"))
 APPLY = "\u2061"
+TALL = ("<mfrac>", "<mtable>", "<msqrt>", "<mroot>")
 
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|([0-9]+(?:\.[0-9]+)?)|(\s+)|(.)", re.DOTALL)
 _WORD = re.compile(r"\s*\{((?:\\.|[^{}\\])*(?:\{\}(?:\\.|[^{}\\])*)*)\}", re.DOTALL)
@@ -238,7 +239,8 @@ class _Reader:
             return
         left = self.frames[-1].fence
         inner = _row(self._items())
-        xml = f"<mrow>{_fence(left, 'prefix')}{inner}{_fence(right, 'postfix')}</mrow>"
+        tall = any(tag in inner for tag in TALL)
+        xml = f"<mrow>{_fence(left, 'prefix', tall)}{inner}{_fence(right, 'postfix', tall)}</mrow>"
         frame = self.frames[-1]
         if not frame.waiting and frame.items and frame.items[-1].kind in ("function", "raised function"):
             frame.add(Node(f"<mo>{APPLY}</mo>"))
@@ -273,8 +275,10 @@ def _row(items: Sequence[Node], *, bare: bool = False) -> str:
     return xml if len(items) == 1 or bare else f"<mrow>{xml}</mrow>"
 
 
-def _fence(mark: str, form: str) -> str:
-    return f'<mo fence="true" form="{form}" stretchy="true">{escape(mark)}</mo>' if mark else ""
+def _fence(mark: str, form: str, tall: bool) -> str:
+    """Return a fence; one around low content keeps its size, because stretched fences carry space with them."""
+    stretchy = "true" if tall else "false"
+    return f'<mo fence="true" form="{form}" stretchy="{stretchy}" lspace="0" rspace="0">{escape(mark)}</mo>' if mark else ""
 
 
 def _operator(mark: str, before: Sequence[Node]) -> Node:
@@ -283,6 +287,8 @@ def _operator(mark: str, before: Sequence[Node]) -> Node:
     form = ' form="prefix"' if sign else ""
     if mark in ",;":
         form = ' separator="true"'
+    elif mark in "/.[]()":
+        form = ' stretchy="false" lspace="0" rspace="0"'
     kind = "" if mark in ")]!" else "operator"
     return Node(f"<mo{form}>{escape(mark)}</mo>", kind)
 

@@ -110,6 +110,8 @@ def literal_text(value: Any) -> str:
     number = float(value)
     if not math.isfinite(number):
         return str(number)
+    if number == 0 and math.copysign(1.0, number) < 0:
+        return "-0.0"
     if number.is_integer() and abs(number) < 1e16:
         return str(int(number))
     return _trimmed(repr(number))
@@ -138,6 +140,17 @@ def summary(value: Any) -> str:
     if array.dtype == bool:
         return f"{shape_text(array.shape)}, {int(array.sum())} true"
     return f"{shape_text(array.shape)}, ‖·‖ = {significant(norm(array))}"
+
+
+def brief(value: Any) -> str:
+    """Return a number of an array in a crowded table: its norm between bars.
+
+    Examples
+    --------
+    >>> brief(np.full((3, 4), 0.5))
+    '‖1.732‖'
+    """
+    return f"‖{significant(norm(value))}‖"
 
 
 def nested(value: Any, number: Callable[[Any], str]) -> str:

@@ -19,7 +19,7 @@ from adlab.reports.gradient import GradientReport
 
 Report = TypeVar("Report", Comparison, CheckReport, GradientReport)
 
-DIGITS = 12
+DIGITS = 9
 """Decimals of values: enough to see where methods part."""
 
 
@@ -103,34 +103,42 @@ class ShownComparison(Shown[Comparison]):
     def sheet(self) -> Sheet:
         """Return the table of methods against the reference, then a sentence for each method."""
         report, names = self.report, list(self.report.point)
-        columns = (
-            Column("words", "method"),
-            Column("value", "value"),
-            *(Column("value", f"∂/∂{name}") for name in names),
-            Column("value", "rel. error"),
-            Column("value", "ulps"),
-            Column("value", "evaluations"),
-            Column("value", "passes"),
-            Column("value", "operations"),
-            Column("value", "time"),
-        )
         reference = report.reference
-        judge = ("reference", _value(reference.value), *(_value(reference.gradient.get(name)) for name in names))
-        lines = [Line((*judge, *[None] * 6)), *(Line(self._cells(m, names)) for m in report.methods)]
-        reasons = tuple(f"{m.name}: {m.reason}" for m in report.methods if m.reason)
-        table = Table("Four methods against fifty digits", columns, lines, notes=reasons, headed=True, stub=1)
-        warnings = tuple(report.notes)
-        return Sheet((), (table,), warnings=warnings)
+        judge = ("reference", _value(reference.value), *(_value(reference.gradient.get(name)) for name in names), None, None)
+        accuracy = Table(
+            "The methods against fifty digits",
+            (
+                Column("words", "method"),
+                Column("value", "value"),
+                *(Column("value", f"∂/∂{name}") for name in names),
+                Column("value", "relative error"),
+                Column("value", "ulps"),
+            ),
+            [Line(judge), *(Line(self._accuracy(m, names)) for m in report.methods)],
+            notes=tuple(f"{m.name}: {m.reason}" for m in report.methods if m.reason),
+            headed=True,
+            stub=1,
+        )
+        headers = ("method", "evaluations", "forward passes", "reverse passes", "operations", "time")
+        cost = Table(
+            "What it cost",
+            (Column("words", headers[0]), *(Column("value", header) for header in headers[1:])),
+            [Line(self._cost(m)) for m in report.methods],
+            headed=True,
+            stub=1,
+        )
+        return Sheet((), (accuracy, cost), warnings=tuple(report.notes))
 
-    def _cells(self, m: MethodReport, names: list[str]) -> tuple[Entry, ...]:
-        cost = m.cost
-        counts: list[Entry] = [None] * 3
-        if cost is not None:
-            numbers = (cost.evaluations, cost.forward_passes + cost.reverse_passes, sum(cost.operations.values()))
-            counts = [str(number) for number in numbers]
+    def _accuracy(self, m: MethodReport, names: list[str]) -> tuple[Entry, ...]:
         errors = [None if e is None else significant(e, 2) for e in (m.relative_error, m.ulps)]
-        gradient = [_value(m.gradient.get(name)) for name in names]
-        return (m.name, _value(m.value), *gradient, *errors, *counts, duration(m.seconds))
+        return (m.name, _value(m.value), *(_value(m.gradient.get(name)) for name in names), *errors)
+
+    def _cost(self, m: MethodReport) -> tuple[Entry, ...]:
+        cost = m.cost
+        if cost is None:
+            return (m.name, *[None] * 5)
+        counts = (cost.evaluations, cost.forward_passes, cost.reverse_passes, sum(cost.operations.values()))
+        return (m.name, *(f"{count:,}" for count in counts), duration(m.seconds))
 
 
 class ShownGradient(Shown[GradientReport]):
@@ -166,7 +174,7 @@ class ShownCheck(Shown[CheckReport]):
         headers, rows = self.report.table()
         columns = tuple(Column("value" if _numeric(rows, k) else "words", header) for k, header in enumerate(headers))
         lines = [Line(tuple(_value(cell) for cell in row)) for row in rows]
-        verdict = (self.report.summary,)
+        verdict = (self.report.sentence,)
         return Sheet(verdict, (Table("", columns, lines, headed=True, stub=1),))
 
 
@@ -195,7 +203,8 @@ def duration(seconds: float | None) -> str | None:
     """
     if seconds is None:
         return None
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
         if seconds >= size:
-            return f"{seconds / size:.2g} {unit}".replace("e+02", "00").replace("e+01", "0")
-    return f"{seconds / 1e-9:.0f} ns"
+            break
+    count = seconds / size
+    return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.2g} {unit}"

@@ -27,11 +27,12 @@ CSS = """
 .adlab .tables>div{max-width:100%;overflow-x:auto}
 .adlab table{border-collapse:collapse;border:0;border-top:2px solid #1b1b1b;border-bottom:2px solid #1b1b1b;margin:0}
 .adlab caption{caption-side:top;text-align:left;font-weight:bold;padding:0 0 .4em;white-space:nowrap}
-.adlab thead th{border-bottom:1px solid #1b1b1b}
+.adlab thead tr:last-child th{border-bottom:1px solid #1b1b1b}
 .adlab tr{background:none}
 .adlab th,.adlab td{padding:.08em .9em .08em 0;text-align:left;vertical-align:middle;height:2em;background:none;border:0}
 .adlab th{font-weight:normal;font-size:.9em;color:#5f6670;white-space:nowrap;height:1.7em}
-.adlab th.group{text-align:center;border-bottom:1px solid #b9bec6}
+.adlab th.group{text-align:left;padding-left:1.4em}
+.adlab .value+.numbers{padding-left:1.4em}
 .adlab td.name{white-space:nowrap;padding-right:.25em}
 .adlab td.sign{padding-right:.35em}
 .adlab td.value,.adlab th.value{text-align:right;white-space:nowrap;padding-left:.6em;padding-right:.4em;
@@ -40,8 +41,10 @@ font-variant-numeric:tabular-nums lining-nums}
 .adlab table.tangent td.value{color:#00609a}
 .adlab table.adjoint td.value{color:#a33f00}
 .adlab td.mark{white-space:nowrap;padding-left:.8em;color:#5f6670}
+.adlab tr.remark td{color:#5f6670;font-size:.9em;padding-left:1.6em;white-space:normal;height:1.7em}
 .adlab tr.scope td{font-weight:bold;background:#eceff3;padding-left:.4em;height:1.7em}
 .adlab mi.word{font-style:italic}
+.adlab mover>mo{padding-bottom:.09em}
 .adlab .warning{border-left:4px solid #a33f00;background:#fdf1ea;padding:.5em .9em;margin:0 0 1em}
 .adlab .note{color:#5f6670;font-size:.9em;margin:0 0 .6em}
 """.strip()
@@ -165,7 +168,7 @@ def _headers(columns: Sequence[Column], pen: Pen) -> Iterator[str]:
         yield f"<tr>{''.join(spans)}</tr>"
     cells = []
     for column in columns:
-        kind = ' class="value"' if column.kind == "value" else ""
+        kind = f' class="{column.kind}"' if column.kind in ("value", "numbers") else ""
         cells.append("<th></th><th></th>" if column.kind == "name" else f"<th{kind}>{pen.spell(column.header)}</th>")
     yield f"<tr>{''.join(cells)}</tr>"
 
@@ -187,7 +190,8 @@ def _rows(table: Table, pen: Pen) -> Iterator[str]:
     span = len(table.columns) + any(column.kind == "name" for column in table.columns)
     for line, row in zip(table.lines, text, strict=True):
         if line.heading:
-            yield f'<tr class="scope"><td colspan="{span}"{_indent(line)}>{row[0]}</td></tr>'
+            kind = "remark" if line.remark else "scope"
+            yield f'<tr class="{kind}"><td colspan="{span}"{_indent(line)}>{row[0]}</td></tr>'
         else:
             yield f"<tr>{''.join(_cells(line, row, table.columns))}</tr>"
 

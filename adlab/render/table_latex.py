@@ -1,7 +1,7 @@
 r"""Tables as LaTeX: booktabs, mathematics in the cells, numbers aligned at the decimal point.
 
-The fragment needs ``\usepackage{amsmath,booktabs}``, and longtable where a table runs over pages; ``document=True`` gives a
-whole document that compiles as it stands.
+The fragment needs ``\usepackage{amsmath,booktabs,graphicx,longtable}``: a table wider than the line is shrunk to it, a long one
+runs over pages. ``document=True`` gives a whole document that compiles as it stands.
 """
 
 from __future__ import annotations
@@ -15,16 +15,26 @@ import numpy as np
 from adlab.render.names import latex_words
 from adlab.render.numbers import latex_number, nested, shape_text, significant
 from adlab.render.numbers import norm as norm_of
+from adlab.render.table_text import cut, text_width
 from adlab.render.tables import Column, Line, Pen, Sheet, Table, groups_of
+
+LONG_LINE = 56
+"""A formula of more characters than this is broken into lines."""
+
+WIDE = 110
+"""A table whose lines would take more cells of a terminal than this is wider than a page."""
 
 LONG = 36
 """A table of more lines than this may break over pages."""
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
-\usepackage[margin=2cm%s]{geometry}
-\usepackage{amsmath,booktabs,longtable}
+\usepackage{lmodern}
+\usepackage[margin=2cm]{geometry}
+\usepackage{amsmath,booktabs,graphicx,longtable}
 \setlength{\parindent}{0pt}
+\setlength{\LTpre}{0pt}
+\pagestyle{plain}
 \begin{document}
 %s
 \end{document}
@@ -50,7 +60,11 @@ class LatexPen(Pen):
 
     def formula(self, written: str) -> str:
         """Return the formula in mathematics."""
-        return f"${written}$"
+        lines = broken(written)
+        if len(lines) == 1:
+            return f"${written}$"
+        joined = r" \\ &{}".join(lines)
+        return rf"$\begin{{aligned}}[t]&{joined}\end{{aligned}}$"
 
     def value(self, value: Any) -> str:
         """Return a number, a small array, or shape and norm."""
@@ -61,8 +75,11 @@ class LatexPen(Pen):
         shape = shape_text(np.shape(value)).replace("×", r" \times ")
         if np.asarray(value).dtype == bool:
             return f"${shape}$, {int(np.sum(value))} true"
-        size = significant(norm_of(value)).replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
-        return f"${shape}$, $\\Vert\\cdot\\Vert = {_powered(size)}$"
+        return f"${shape}$, $\\Vert\\cdot\\Vert = {_size(value)}$"
+
+    def brief(self, value: Any) -> str:
+        """Return the norm of an array between bars."""
+        return rf"$\Vert {_size(value)} \Vert$"
 
     def _array(self, array: Any) -> str:
         if array.ndim == 2 and array.size:
@@ -71,7 +88,41 @@ class LatexPen(Pen):
         return nested(array, lambda item: latex_number(item, self.digits)).replace(", ", r",\allowbreak\ ")
 
 
-def _powered(number: str) -> str:
+def broken(latex: str) -> list[str]:
+    """Return a long sum in lines, broken before + and − outside all brackets."""
+    if len(_seen(latex)) <= LONG_LINE:
+        return [latex]
+    depth, start, lines = 0, 0, [""]
+    for match in _BREAK.finditer(latex):
+        if match[0] in ("{", "("):
+            depth += 1
+        elif match[0] in ("}", ")"):
+            depth -= 1
+        elif depth == 0:
+            _take(lines, latex[start : match.start()])
+            start = match.start()
+    _take(lines, latex[start:])
+    return lines
+
+
+def _take(lines: list[str], summand: str) -> None:
+    if lines[-1] and len(_seen(lines[-1])) + len(_seen(summand)) > LONG_LINE:
+        lines.append(summand)
+    else:
+        lines[-1] += summand
+
+
+def _seen(latex: str) -> str:
+    """Return roughly the characters that are seen of a formula."""
+    return re.sub(r"\\[A-Za-z]+|[{}_^$\\ ]", "", latex)
+
+
+_BREAK = re.compile(r"[{}()]| [+-] ")
+
+
+def _size(value: Any) -> str:
+    """Return the norm of an array."""
+    number = significant(norm_of(value)).replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
     mantissa, _, exponent = number.partition("e")
     return f"{mantissa} \\times 10^{{{exponent}}}" if exponent else mantissa
 
@@ -95,17 +146,15 @@ def to_latex(sheet: Sheet, *, digits: int = 3, full: bool = False, document: boo
     """
     pen = LatexPen(digits, full)
     blocks = [r"\quad ".join(pen.spell(entry) for entry in sheet.head)] if sheet.head else []
-    for table in sheet.tables:
+    for table in (part for table in sheet.tables for part in cut(table, WIDE)):
         title = pen.spell(table.title)
-        blocks.append("\n".join([*([rf"\textbf{{{title}}}\par\smallskip"] if title else []), *_lines(table, pen)]))
+        heading = [rf"\textbf{{{title}}}\par\nobreak\smallskip"] if title else []
+        blocks.append("\n".join([*heading, *_lines(table, pen)]))
         blocks += [pen.spell(note) for note in table.notes]
     blocks += [rf"\textbf{{Warning:}} {pen.words(words)}" for words in sheet.warnings]
     blocks += [pen.spell(note) for note in sheet.notes]
-    body = "\n\n\\medskip\n".join(blocks) + "\n"
-    if not document:
-        return body
-    wide = max((len(table.columns) for table in sheet.tables), default=0) > 7
-    return DOCUMENT % (",landscape" if wide else "", body)
+    body = "{\\renewcommand{\\arraystretch}{1.2}\n" + "\n\n\\medskip\n".join(blocks) + "\n\n}\n"
+    return DOCUMENT % body if document else body
 
 
 # ------------------------------------------------------------------------------------------------------ one table
@@ -134,7 +183,8 @@ class _Layout:
     def row(self, k: int, line: Line) -> str:
         """Return one line of the table."""
         if line.heading:
-            words = r"\quad " * line.depth + rf"\textit{{{self.text[k][0]}}}"
+            style = r"\quad\small " if line.remark else r"\itshape "
+            words = r"\quad " * line.depth + style + self.text[k][0]
             return rf"\multicolumn{{{sum(self.spans)}}}{{l}}{{{words}}} \\"
         found = []
         for position, (text, split) in enumerate(zip(self.text[k], self.split, strict=True)):
@@ -161,6 +211,9 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
     long = len(table.lines) > LONG
     environment = "longtable" if long else "tabular"
     option = "[l]" if long else ""
+    shrunk = not long and text_width(table) > WIDE
+    yield from ([r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"] if shrunk else [])
+    yield from ([r"\begingroup\footnotesize"] if long and text_width(table) > WIDE else [])
     yield rf"\begin{{{environment}}}{option}{{@{{}}{layout.columns}@{{}}}}"
     yield r"\toprule"
     yield from _headers(table.columns, layout, pen)
@@ -170,7 +223,8 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
     for k, line in enumerate(table.lines):
         yield layout.row(k, line)
     yield r"\bottomrule"
-    yield rf"\end{{{environment}}}"
+    yield rf"\end{{{environment}}}" + "}" * shrunk
+    yield from ([r"\endgroup"] if long and text_width(table) > WIDE else [])
 
 
 def _headers(columns: Sequence[Column], layout: _Layout, pen: Pen) -> Iterator[str]:
@@ -195,5 +249,6 @@ def _headers(columns: Sequence[Column], layout: _Layout, pen: Pen) -> Iterator[s
             continue
         span = layout.spans[k] + (k == 1 and named)
         place = "c" if layout.split[k] else "l"
-        cells.append(rf"\multicolumn{{{span}}}{{{place}}}{{{pen.spell(column.header)}}}")
+        edge = "@{}" if k == 1 and named or k == 0 else ""
+        cells.append(rf"\multicolumn{{{span}}}{{{edge}{place}}}{{{pen.spell(column.header)}}}")
     yield " & ".join(cells) + r" \\"

@@ -95,7 +95,8 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
     yield "|" + "|".join("---:" if column.kind == "value" else ":---" for column in columns) + "|"
     for line in table.lines:
         if line.heading:
-            yield _pipes([f"**{_indent(line)}{pen.spell(line.cells[0])}**", *[""] * (len(columns) - 1)])
+            mark = "*" if line.remark else "**"
+            yield _pipes([f"{_indent(line)}{mark}{pen.spell(line.cells[0])}{mark}", *[""] * (len(columns) - 1)])
         else:
             yield _pipes(_cells(line, pen, named))
 

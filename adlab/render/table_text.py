@@ -88,7 +88,6 @@ class AsciiPen(TextPen):
             return nested(value, lambda item: plain(item, self.digits))
         return self.words(summary(value).replace("‖·‖", "norm"))
 
-
 def to_text(
     sheet: Sheet,
     *,
@@ -124,7 +123,7 @@ def to_text(
     blocks = [_head(sheet, pen, width, paint)] if sheet.head else []
     for tables in _arranged(sheet.tables, pen, width):
         blocks.append("\n".join(_lines(tables, paint)))
-    blocks += ["\n".join(paint("warning", line) for line in wrap(pen.words(words), width)) for words in sheet.warnings]
+    blocks += ["\n".join(paint("warning", line) for line in wrap(f"Warning: {pen.words(words)}", width)) for words in sheet.warnings]
     notes = [line for note in sheet.notes for line in wrap(pen.spell(note), width)]
     blocks += ["\n".join(paint("note", line) for line in notes)] if notes else []
     return "\n\n".join(blocks)
@@ -202,6 +201,11 @@ class Spelled:
         wide = [cells(text[0]) for text, line in zip(self.text, self.lines, strict=True) if line.wide]
         if wide:
             self.widths[1] = max(self.widths[1], max(wide) - self.widths[0] - 1)
+        at = 0
+        for header, count in self.groups if self.table.headed else ():
+            missing = cells(header) - sum(self.widths[at : at + count]) - GAP * (count - 1)
+            self.widths[at + count - 1] += max(0, missing)
+            at += count
 
     def gaps(self) -> list[int]:
         """Return the cells before each column: none before the first, one between a name and its formula."""
@@ -231,6 +235,16 @@ def _arranged(tables: Sequence[Table], pen: Pen, width: int) -> Iterator[list[Sp
         else:
             yield from ([_narrowed(Spelled(part, pen), width)] for part in parts)
     yield from ([one] for one in waiting)
+
+
+def text_width(table: Table) -> int:
+    """Return the cells that a line of the table takes in a terminal, a measure of its width in other formats too."""
+    return Spelled(table, TextPen()).width
+
+
+def cut(table: Table, width: int) -> list[Table]:
+    """Return a table in parts that a terminal of so many cells has room for."""
+    return [table] if table.stub + 2 >= len(table.columns) else _cut(table, Spelled(table, TextPen()), width)
 
 
 def _cut(table: Table, spelled: Spelled, width: int) -> list[Table]:
@@ -311,7 +325,11 @@ def _body(table: Spelled, paint: Paint, headed: bool) -> Iterator[list[tuple[str
         yield [_header(table, gaps, paint) if table.table.headed else ("", 0)]
     roles = [table.table.role if column.kind == "value" else "" for column in table.columns]
     for line, text in zip(table.lines, table.text, strict=True):
-        if line.heading:
+        if line.remark:
+            indent = table.widths[0] + 1
+            lines = wrap(text[0], max(table.width - indent, 40))
+            yield [(paint("note", " " * indent + part), indent + cells(part)) for part in lines]
+        elif line.heading:
             words = "  " * line.depth + text[0]
             rule = f" {table.rule * max(3, table.width - cells(words) - 1)}"
             yield [(paint("heading", words) + paint("note", rule), cells(words) + cells(rule))]

@@ -16,7 +16,7 @@ import numpy as np
 from adlab.algebra.notation import Term
 from adlab.errors import InputError
 from adlab.render.formula import Style, write
-from adlab.render.numbers import SMALL_ARRAY
+from adlab.render.numbers import SMALL_ARRAY, brief
 
 __all__ = ["Column", "Entry", "Line", "Numbers", "Pen", "Phrase", "Sheet", "Table", "Value", "plain_table", "render_table"]
 
@@ -30,9 +30,10 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number or array."""
+    """A number or array; a brief one shows of an array only its norm."""
 
     value: Any
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Column:
 class Line:
     """A row: its cells and how deep it is indented.
 
-    A heading has one cell across the table. A *wide* row has a name longer than the others, which may reach into the
+    A heading has one cell across the table; so has a *remark*, a heading that belongs to the row above it. A *wide* row has a name longer than the others, which may reach into the
     formula's column.
     """
 
@@ -79,6 +80,7 @@ class Line:
     depth: int = 0
     heading: bool = False
     wide: bool = False
+    remark: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,10 @@ class Pen:
         """Return a number or array."""
         raise NotImplementedError
 
+    def brief(self, value: Any) -> str:
+        """Return the norm of an array between bars."""
+        return self.words(brief(value))
+
     def is_small(self, value: Any) -> bool:
         """Return whether an array is written in full."""
         return self.full or int(np.size(value)) <= SMALL_ARRAY
@@ -168,7 +174,8 @@ class Pen:
         if isinstance(entry, Numbers):
             return self.formula(write(entry.term, self.style, substitute=True))
         if isinstance(entry, Value):
-            return self.value(entry.value)
+            short = entry.brief and np.ndim(entry.value) and not self.full
+            return self.brief(entry.value) if short else self.value(entry.value)
         return "".join([self.spell(part) for part in entry.parts])
 
 

@@ -31,7 +31,7 @@ MANY_INPUTS = 6
 
 TIGHT = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
 EQUATION = Notation("{0} = {1}", "{0} = {1}", 1, (0,))
-OPERATOR = Notation("∂/∂{0}", r"\frac{{\partial}}{{\partial {0}}}", ATOM, (ATOM,))
+OPERATOR = Notation("∂/∂{0}", r"\partial/\partial {0}", ATOM, (ATOM,))
 
 
 def trace_sheet(trace: Trace) -> Sheet:
@@ -74,11 +74,18 @@ def _head(trace: Trace) -> Iterator[Entry]:
         yield composed
     elif trace.title:
         yield trace.title
-    point = [Phrase((name_of(name), " = ", Value(value))) for name, value in trace.point.items()]
+    point = [_placed(name, value) for name, value in trace.point.items()]
     if len(point) > MANY_INPUTS:
         yield f"at a point of {len(point)} inputs"
     elif point:
         yield Phrase(("at ", *_joined(point)))
+
+
+def _placed(name: str, value: Any) -> Phrase:
+    """Return an input with its value, or with its shape where it is large."""
+    if np.size(value) > SMALL_ARRAY:
+        return Phrase((name_of(name), f" ({shape_text(np.shape(value))})"))
+    return Phrase((name_of(name), " = ", Value(value)))
 
 
 def _joined(entries: Sequence[Entry]) -> list[Entry]:
@@ -118,37 +125,31 @@ def _expanded(formula: Term, terms: Mapping[Symbol, tuple[Term, int]]) -> tuple[
 def evaluation_table(trace: Trace) -> Table:
     """Return the forward evaluation: v₂ = ln(v₀), ln(2), 0.693."""
     lines: list[Line] = []
-    calls = False
     for row, heading in _with_scopes(trace.rows):
-        if heading is not None:
-            lines.append(heading)
+        lines += [heading] if heading is not None else []
         formula: Entry = name_of(row.label) if row.formula is None else row.formula
         numbers = None if row.formula is None else _numbers(row.formula, row.value)
-        mark = _jacobians(row)
-        calls = calls or bool(mark)
-        lines.append(Line((node_name(row), formula, numbers, Value(row.value), mark), len(row.scope)))
+        lines.append(Line((node_name(row), formula, numbers, Value(row.value)), len(row.scope)))
+        lines += [Line((remark,), len(row.scope), heading=True, remark=True) for remark in _jacobians(row)]
     for name, symbol, value in trace.outputs:
         source: Entry = Value(value) if symbol is None else Term(symbol, (), value)
-        lines.append(Line((name_of(name), source, None, Value(value), None)))
-    columns = [Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value")]
-    if calls:
-        columns.append(Column("mark"))
-    lines = [Line(line.cells[: len(columns)], line.depth, line.heading) for line in lines]
-    return Table("Evaluation", tuple(columns), lines, "value")
+        lines.append(Line((name_of(name), source, None, Value(value))))
+    columns = (Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value"))
+    return Table("Evaluation", columns, lines, "value")
 
 
-def _jacobians(row: Row) -> Entry:
+def _jacobians(row: Row) -> Iterator[Entry]:
     """Return the shapes of a collapsed scope's local Jacobians, one per operand."""
     head = None if row.formula is None else row.formula.head
     if row.formula is None or not isinstance(head, Primitive) or not head.composite:
-        return None
-    out = np.shape(row.value)
+        return
+    name = dict(row.formula.params)["name"]
     shapes = [
-        Phrase((shape_text(out + np.shape(arg.value)), " by ", arg))
+        Phrase((derivative(name_of(name), arg, None), " ", shape_text(np.shape(row.value) + np.shape(arg.value))))
         for arg in row.formula.args
-        if isinstance(arg.head, Symbol) and out + np.shape(arg.value)
+        if isinstance(arg.head, Symbol)
     ]
-    return Phrase(("local Jacobian ", *_joined(shapes))) if shapes else None
+    yield Phrase((f"local Jacobian{'s' * (len(shapes) > 1)}: ", *_joined(shapes)))
 
 
 def forward_table(trace: Trace) -> Table:
@@ -163,8 +164,7 @@ def forward_table(trace: Trace) -> Table:
         columns.append(Column("value", "value" if with_numbers else by, group or (by if several else None)))
     lines: list[Line] = []
     for row, heading in _with_scopes(trace.rows):
-        if heading is not None:
-            lines.append(heading)
+        lines += [heading] if heading is not None else []
         cells = [row.tangents[column] for column in trace.columns]
         formula = next((cell.formula for cell in cells if cell.formula is not None), None)
         lines.append(Line((node_name(row, "dot"), formula, *_tangent_cells(cells, with_numbers)), len(row.scope)))
@@ -172,11 +172,15 @@ def forward_table(trace: Trace) -> Table:
     title = Phrase(("Forward derivatives " if several else "Forward derivative ", *_joined(inputs)))
     if len(inputs) > WITH_NUMBERS:
         title = Phrase(("Forward derivatives, one pass per input",))
-    notes: tuple[Entry, ...] = ()
+    return Table(title, tuple(columns), lines, "tangent", tuple(_forward_notes(trace)), beside=True, headed=several)
+
+
+def _forward_notes(trace: Trace) -> Iterator[str]:
+    shown = len(trace.columns)
+    if shown > WITH_NUMBERS and any(np.ndim(row.value) for row in trace.rows):
+        yield "‖…‖ is the norm of an array."
     if trace.left_out:
-        shown = len(inputs)
-        notes = (f"{shown} of {shown + trace.left_out} columns are shown; wrt= chooses another one.",)
-    return Table(title, tuple(columns), lines, "tangent", notes, beside=True, headed=several)
+        yield f"{shown} of {shown + trace.left_out} columns are shown; wrt= chooses another one."
 
 
 def _tangent_cells(cells: Sequence[Cell], with_numbers: bool) -> list[Entry]:
@@ -184,7 +188,7 @@ def _tangent_cells(cells: Sequence[Cell], with_numbers: bool) -> list[Entry]:
     for cell in cells:
         if with_numbers:
             found.append(None if cell.formula is None else _numbers(cell.formula, cell.value))
-        found.append(Value(cell.value))
+        found.append(Value(cell.value, brief=not with_numbers))
     return found
 
 
@@ -210,8 +214,7 @@ def reverse_table(trace: Trace) -> Table:
     """Return the adjoints, last node first: v̄₁ = v̄₃ · v₀ + v̄₄ · cos(v₁)."""
     lines: list[Line] = []
     for row, heading in _with_scopes(trace.reversed_rows):
-        if heading is not None:
-            lines.append(heading)
+        lines += [heading] if heading is not None else []
         adjoint = row.adjoint or Adjoint(None, 0.0)
         formula = None if adjoint.formula is None else shortened(adjoint.formula)
         numbers = None if formula is None else _numbers(formula, adjoint.value)
@@ -284,8 +287,3 @@ def _cost(trace: Trace) -> str:
             each = " each" if count > 1 else ""
             parts.append(f"{what} of {operations:,} operation{'s' * (operations != 1)}{each}" if operations else what)
     return f"Cost: {', '.join(parts)}."
-
-
-def is_small(value: Any) -> bool:
-    """Return whether an array is written in full by default."""
-    return int(np.size(value)) <= SMALL_ARRAY

@@ -17,6 +17,67 @@ from adlab.ir.graph import Graph, Source
 
 
 @dataclass(frozen=True)
+class KinkNode:
+    """A node whose operands sit exactly on a kink of its primitive.
+
+    Attributes
+    ----------
+    index : int
+    primitive : str
+    where, convention : str
+        The kink and what the rule returns there, as the rule table words them.
+    source : Source
+    """
+
+    index: int
+    primitive: str
+    where: str
+    convention: str
+    source: Source
+
+    @property
+    def sentence(self) -> str:
+        """Say which node it is and which convention applies."""
+        line = f" ({self.source})" if self.source.line else ""
+        return (
+            f"Node {self.index}, {self.primitive}{line}, sits on its kink {self.where}, "
+            f"where its rule follows a convention: {self.convention}."
+        )
+
+
+def nodes_on_kinks(graph: Graph, values: Sequence[Any]) -> list[KinkNode]:
+    """Return the nodes that sit exactly on a kink, as far as the rule table can tell.
+
+    Parameters
+    ----------
+    graph : Graph
+    values : sequence
+        The value of every node, as evaluating the graph with NumPy gives them.
+
+    Examples
+    --------
+    >>> from adlab.frontends.recording import record
+    >>> import numpy as np
+    >>> graph = record(lambda x: np.abs(x - 1), (1.0,)).graph
+    >>> [(node.primitive, node.where) for node in nodes_on_kinks(graph, NUMPY.run(graph, [np.float64(1.0)]))]
+    [('absolute', 'x = 0')]
+    """
+    found = []
+    for index in range(len(graph.inputs), len(graph)):
+        primitive = graph.primitives[index]
+        for kink in primitive.kinks:
+            if kink.switch is None:
+                continue
+            xs = [values[j] if j >= 0 else NUMPY.constant(graph.constants[~j]) for j in graph.operands[index]]
+            with np.errstate(all="ignore"):
+                distance = kink.switch(NUMPY, *xs)
+            if np.any(np.asarray(distance) == 0):
+                source = graph.sources[graph.source_ids[index]]
+                found.append(KinkNode(index, primitive.name, kink.where, kink.convention, source))
+    return found
+
+
+@dataclass(frozen=True)
 class BadNode:
     """The first node with a value that is infinite or NaN.
 
@@ -106,7 +167,9 @@ def _label(graph: Graph, operand: int) -> str:
     return graph.inputs[operand] if operand < len(graph.inputs) else f"v{operand}"
 
 
-def _at(graph: Graph, values: Sequence[Any], operand: int, element: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def _at(
+    graph: Graph, values: Sequence[Any], operand: int, element: tuple[int, ...], shape: tuple[int, ...]
+) -> Any:
     """Return an operand's value at the element of the result, or the whole where it has another shape."""
     value = values[operand] if operand >= 0 else NUMPY.constant(graph.constants[~operand])
     try:

@@ -27,6 +27,7 @@ from adlab.methods import METHODS, method_named
 from adlab.methods.base import make_problem
 from adlab.methods.numerical import CHECKING_STEP
 from adlab.methods.reference import Kinked, directional, reference
+from adlab.reports.badvalues import nodes_on_kinks
 from adlab.reports.comparison import difference_errors, plain
 from adlab.transforms.evaluation import flatten_args
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep
@@ -117,7 +118,12 @@ class CheckReport:
         row = next(row for row in self.rows if not row.passed)
         wrong = f"The {row.method} derivative is off from the {row.against} by {row.error:.3g}, where {row.tolerance:.3g} is allowed"
         if self.fault is None:
-            return f"{wrong}; no single rule is at fault: the function may be ill-conditioned here, or lie next to a kink."
+            why = (
+                self.notes[-1]
+                if self.notes
+                else "The function may be ill-conditioned here, or lie next to a kink."
+            )
+            return f"{wrong}; no single rule is at fault. {why}"
         fault = self.fault
         line = f" ({fault.source})" if fault.source.line else ""
         return (
@@ -145,7 +151,9 @@ class CheckReport:
                 }
                 for row in self.rows
             ],
-            "fault": None if fault is None else {"primitive": fault.primitive, "node": fault.node, "mode": fault.mode},
+            "fault": None
+            if fault is None
+            else {"primitive": fault.primitive, "node": fault.node, "mode": fault.mode},
             "notes": list(self.notes),
             "sentence": self.sentence,
         }
@@ -192,10 +200,14 @@ def check(
     for name in methods:
         method_named(name)
     if tol is not None and not 0 < tol < np.inf:
-        raise InputError(f"The tolerance {tol!r} cannot be used: it must be a positive finite number, or None.")
+        raise InputError(
+            f"The tolerance {tol!r} cannot be used: it must be a positive finite number, or None."
+        )
     recording = to_graph(f, args)
     if recording.captured:
-        raise InputError("check takes a function of numbers; this one closes over a value of a trace that is still open.")
+        raise InputError(
+            "check takes a function of numbers; this one closes over a value of a trace that is still open."
+        )
     graph = recording.graph
     report = check_graph(graph, flatten_args(graph, args), tol, methods, seed)
     if raises and not report.passed:
@@ -216,7 +228,8 @@ def check_graph(
     else:
         rows, kinks, notes = _by_direction(graph, values, positions, tolerance, methods, seed)
     fault = None if all(row.passed for row in rows) else find_fault(graph, values, seed)
-    return CheckReport(tuple(rows), tuple(kinks), fault, tuple(notes))
+    sitting = nodes_on_kinks(graph, NUMPY.run(graph, values))
+    return CheckReport(tuple(rows), tuple(kinks), fault, (*notes, *(node.sentence for node in sitting)))
 
 
 def _default_tolerance(graph: Graph, positions: Sequence[int]) -> float:
@@ -243,7 +256,12 @@ def _by_element(
     for method in methods:
         found = _flat(METHODS[method].derivative(graph, values, positions).jacobians)
         usable = smooth & np.isfinite(central) & np.isfinite(exact)
-        row = CheckRow(method, f"central difference, h = {CHECKING_STEP:g}", _error(found[usable], central[usable]), allowed / size)
+        row = CheckRow(
+            method,
+            f"central difference, h = {CHECKING_STEP:g}",
+            _error(found[usable], central[usable]),
+            allowed / size,
+        )
         rows.append(row)
     return rows, kinks, notes
 
@@ -254,7 +272,9 @@ def _judge(
     """Return the derivatives to compare with, their error bar and what they are called."""
     try:
         found = reference(graph, values, positions)
-        exact = np.concatenate([np.ravel(np.asarray(b, dtype=object)).astype(float) for row in found.jacobians for b in row])
+        exact = np.concatenate(
+            [np.ravel(np.asarray(b, dtype=object)).astype(float) for row in found.jacobians for b in row]
+        )
         return exact, 0.0, f"{found.digits}-digit reference", found.kinks, list(found.notes)
     except MethodError as error:
         extrapolated = METHODS["numerical"].derivative(graph, values, positions, scheme="richardson")
@@ -297,7 +317,11 @@ def _checking_difference(
 ) -> tuple[Any, float, str]:
     """Return the central difference at the checking step with its own tolerance; None where it cannot be taken."""
     if any(graph.types[k].dtype != FLOAT64 for k in positions):
-        return None, 0.0, f"The central difference at h = {CHECKING_STEP:g} was left out: float32 is too coarse for the step."
+        return (
+            None,
+            0.0,
+            f"The central difference at h = {CHECKING_STEP:g} was left out: float32 is too coarse for the step.",
+        )
     try:
         found = METHODS["numerical"].derivative(graph, values, positions, scheme="central", h=CHECKING_STEP)
         _, truncation, rounding = difference_errors(graph, values, positions, "central", CHECKING_STEP)
@@ -313,7 +337,12 @@ def _checking_difference(
 
 
 def _by_direction(
-    graph: Graph, values: Sequence[Any], positions: Sequence[int], tolerance: float, methods: Sequence[str], seed: int
+    graph: Graph,
+    values: Sequence[Any],
+    positions: Sequence[int],
+    tolerance: float,
+    methods: Sequence[str],
+    seed: int,
 ) -> tuple[list[CheckRow], tuple[Kinked, ...], list[str]]:
     """Compare derivatives along random directions."""
     random = np.random.default_rng(seed)
@@ -322,7 +351,8 @@ def _by_direction(
     nodes = NUMPY.run(graph, values)
     for _ in range(DIRECTIONS):
         directions = [
-            random.standard_normal(type.shape) if k in wanted else None for k, type in enumerate(graph.input_types)
+            random.standard_normal(type.shape) if k in wanted else None
+            for k, type in enumerate(graph.input_types)
         ]
         weights = [random.standard_normal(type.shape) for type in graph.output_types]
         exact, name = _slope(graph, values, directions, weights)
@@ -334,11 +364,15 @@ def _by_direction(
     return rows, (), [note]
 
 
-def _slope(graph: Graph, values: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any]) -> tuple[float, str]:
+def _slope(
+    graph: Graph, values: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any]
+) -> tuple[float, str]:
     """Return ⟨weights, J·direction⟩ without reading a rule."""
     try:
         slopes = directional(graph, values, directions)
-        return sum(float(np.sum(np.asarray(s, dtype=object) * w)) for s, w in zip(slopes, weights, strict=True)), "reference along a direction"
+        return sum(
+            float(np.sum(np.asarray(s, dtype=object) * w)) for s, w in zip(slopes, weights, strict=True)
+        ), "reference along a direction"
     except MethodError:
         sides = []
         for h in (CHECKING_STEP, -CHECKING_STEP):
@@ -348,21 +382,30 @@ def _slope(graph: Graph, values: Sequence[Any], directions: Sequence[Any], weigh
         return (sides[0] - sides[1]) / (2 * CHECKING_STEP), "central difference along a direction"
 
 
-def _by_method(graph: Graph, nodes: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], method: str) -> float:
+def _by_method(
+    graph: Graph, nodes: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], method: str
+) -> float:
     """Return the same by the rules, in the mode that is checked; other methods go through the reverse one's place."""
     typed = [
-        None if d is None else np.asarray(d, type.dtype)[()] for d, type in zip(directions, graph.input_types, strict=True)
+        None if d is None else np.asarray(d, type.dtype)[()]
+        for d, type in zip(directions, graph.input_types, strict=True)
     ]
     if method == "forward":
         tangents = forward_sweep(graph, NUMPY, nodes, typed)
         moved = [tangents[j] if j >= 0 else None for j in graph.outputs]
         return sum(float(np.sum(t * w)) for t, w in zip(moved, weights, strict=True) if t is not None)
     if method != "reverse":
-        raise InputError(f"The method {method!r} cannot be checked with so many inputs; check 'reverse' and 'forward'.")
-    seeds = [(j, np.asarray(w, graph.type_of(j).dtype)[()]) for j, w in zip(graph.outputs, weights, strict=True)]
+        raise InputError(
+            f"The method {method!r} cannot be checked with so many inputs; check 'reverse' and 'forward'."
+        )
+    seeds = [
+        (j, np.asarray(w, graph.type_of(j).dtype)[()]) for j, w in zip(graph.outputs, weights, strict=True)
+    ]
     adjoints = reverse_sweep(graph, NUMPY, nodes, seeds)
     return sum(
-        float(np.sum(adjoints[k] * d)) for k, d in enumerate(typed) if d is not None and adjoints[k] is not None
+        float(np.sum(adjoints[k] * d))
+        for k, d in enumerate(typed)
+        if d is not None and adjoints[k] is not None
     )
 
 
@@ -376,12 +419,10 @@ def find_fault(graph: Graph, values: Sequence[Any], seed: int = 0) -> Fault | No
     """
     random = np.random.default_rng(seed)
     nodes = NUMPY.run(graph, values)
-    tried: set[Any] = set()
     for i in range(len(graph.inputs), len(graph)):
         if graph.primitives[i].rule is None:
             continue
         fault = _try_node(graph, nodes, i, random)
-        tried.add(graph.primitives[i])
         if fault is not None:
             return fault
     return None
@@ -424,7 +465,12 @@ def _alone(graph: Graph, nodes: Sequence[Any], i: int) -> tuple[Graph, list[Any]
 
 
 def _disagreement(
-    single: Graph, point: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], mode: str, tolerance: float
+    single: Graph,
+    point: Sequence[Any],
+    directions: Sequence[Any],
+    weights: Sequence[Any],
+    mode: str,
+    tolerance: float,
 ) -> tuple[float, float] | None:
     """Return both derivatives of a node along a direction if they differ, None if they agree or one cannot be had."""
     try:
@@ -437,7 +483,9 @@ def _disagreement(
     return (found, exact) if not _on_kink(single, point, directions, weights, exact) else None
 
 
-def _on_kink(single: Graph, point: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], exact: float) -> bool:
+def _on_kink(
+    single: Graph, point: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], exact: float
+) -> bool:
     """Return whether the node sits on a kink: a central difference then is the mean of two slopes and proves nothing."""
     with np.errstate(all="ignore"):
         slopes = []

@@ -23,11 +23,18 @@ from adlab.methods import METHODS, method_named
 from adlab.methods.base import Cost, Derivative, make_problem
 from adlab.methods.numerical import SCHEMES
 from adlab.methods.reference import Kinked, Reference, absolute_error, reference, relative_error, ulps
-from adlab.reports.badvalues import BadNode, first_bad_node
+from adlab.reports.badvalues import BadNode, first_bad_node, nodes_on_kinks
 from adlab.transforms.evaluation import flatten_args
 
+HALF = 0.5 + 1e-9
+"""Within half a unit in the last place no other number is closer."""
+
+COARSE = 1e-9
+"""A relative error that rounding alone rarely explains."""
+
 REPEATS = 3
-"""The time is the best of so many runs, unless one takes long."""
+LONG = 1.0
+"""The time is the best of so many runs, as long as they take no more than so many seconds together."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ class ReferenceReport:
             "value_digits": self.value_digits,
             "gradient_digits": dict(self.gradient_digits),
             "kinks": [
-                {"input": k.input, "element": list(k.element), "right": plain(k.right), "left": plain(k.left)} for k in self.kinks
+                {"input": k.input, "element": list(k.element), "right": plain(k.right), "left": plain(k.left)}
+                for k in self.kinks
             ],
             "notes": list(self.notes),
             "reason": self.reason,
@@ -127,7 +135,9 @@ class Comparison:
         for report in self.methods:
             if report.name == name:
                 return report
-        raise InputError(f"The comparison has no method {name!r}; it has {', '.join(r.name for r in self.methods)}.")
+        raise InputError(
+            f"The comparison has no method {name!r}; it has {', '.join(r.name for r in self.methods)}."
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -144,12 +154,24 @@ class Comparison:
     def table(self) -> tuple[list[str], list[list[Any]]]:
         """Return headings and one row of raw values per method, for a renderer to format."""
         names = list(self.point)
-        headings = ["method", "value", *[f"∂/∂{name}" for name in names], "relative error", "ulps", "evaluations", "passes"]
+        headings = [
+            "method",
+            "value",
+            *[f"∂/∂{name}" for name in names],
+            "relative error",
+            "ulps",
+            "evaluations",
+            "passes",
+        ]
         headings += ["operations", "seconds", "why"]
         rows = []
         for m in self.methods:
             cost = m.cost
-            counts = [cost.evaluations, cost.forward_passes + cost.reverse_passes, sum(cost.operations.values())] if cost else [None] * 3
+            counts = (
+                [cost.evaluations, cost.forward_passes + cost.reverse_passes, sum(cost.operations.values())]
+                if cost
+                else [None] * 3
+            )
             gradient = [m.gradient.get(name) for name in names]
             rows.append([m.name, m.value, *gradient, m.relative_error, m.ulps, *counts, m.seconds, m.reason])
         return headings, rows
@@ -235,7 +257,9 @@ def compare(
             raise InputError(f"There is no scheme {scheme!r}; the schemes are {', '.join(SCHEMES)}.")
     recording = to_graph(f, args)
     if recording.captured:
-        raise InputError("compare takes a function of numbers; this one closes over a value of a trace that is still open.")
+        raise InputError(
+            "compare takes a function of numbers; this one closes over a value of a trace that is still open."
+        )
     return compare_graph(recording.graph, flatten_args(recording.graph, args), names, wrt, schemes, digits)
 
 
@@ -250,7 +274,9 @@ def compare_graph(
     """Return the comparison on a graph; ``values`` is one number or array per input."""
     positions = make_problem(graph, values, wrt, None, NUMPY).wrt
     if not positions:
-        raise InputError("The function has no input that holds numbers, so there is nothing to differentiate by.")
+        raise InputError(
+            "The function has no input that holds numbers, so there is nothing to differentiate by."
+        )
     question = _Question(graph, tuple(values), positions, digits)
     reports = [question.report(name) for name in methods]
     reports += [question.report(f"numerical:{scheme}", scheme=scheme) for scheme in schemes]
@@ -262,7 +288,9 @@ def compare_graph(
 class _Question:
     """A function at a point, with its reference."""
 
-    def __init__(self, graph: Graph, values: tuple[Any, ...], positions: tuple[int, ...], digits: int) -> None:
+    def __init__(
+        self, graph: Graph, values: tuple[Any, ...], positions: tuple[int, ...], digits: int
+    ) -> None:
         self.graph, self.values, self.positions, self.digits = graph, values, positions, digits
         self.exact: Reference | None = None
         self.missing = ""
@@ -278,7 +306,9 @@ class _Question:
         method = method_named(name.partition(":")[0])
         title = method.title + (f", {options['scheme']} scheme" if options else "")
         try:
-            found, seconds = timed(lambda: method.derivative(self.graph, self.values, self.positions, **options))
+            found, seconds = timed(
+                lambda: method.derivative(self.graph, self.values, self.positions, **options)
+            )
         except AdlabError as error:
             return MethodReport(name, title, None, {}, None, None, None, None, None, f"No answer: {error}")
         errors = self._errors(found)
@@ -339,12 +369,14 @@ class _Question:
 
 def timed(run: Callable[[], Any]) -> tuple[Any, float]:
     """Return a result and the seconds it takes: the best of a few runs, one run if that is long."""
-    best = float("inf")
+    best = spent = float("inf")
+    begin = time.perf_counter()
     for _ in range(REPEATS):
         start = time.perf_counter()
         result = run()
         best = min(best, time.perf_counter() - start)
-        if best > 0.2:
+        spent = time.perf_counter() - begin
+        if spent > LONG:
             break
     return result, best
 
@@ -366,21 +398,39 @@ def _mapped(value: Any, function: Callable[[Any], Any], listed: bool = False) ->
 # ------------------------------------------------------------------------------------------------------------ reasons
 
 
-def _reasons(question: _Question, found: Derivative, scheme: str, errors: tuple[float | None, ...]) -> list[str]:
+def _reasons(
+    question: _Question, found: Derivative, scheme: str, errors: tuple[float | None, ...]
+) -> list[str]:
     """Return sentences on why a method's answer is not the reference."""
     relative, absolute, distance = errors
     if relative is None or absolute is None or distance is None:
         return ["There is no reference to compare with."]
-    if distance == 0:
-        return ["Every digit agrees with the reference."]
     assert question.exact is not None
     if question.exact.kinks:
         return [_kink_reason(question, found)]
+    if distance <= HALF:
+        return ["Exact to the last bit: the reference, rounded, is this number."]
     if not np.isfinite(absolute):
-        return ["An infinite or undefined value is in the way; see the first such node."]
+        return [_infinite_reason(question, found)]
     if found.method != "numerical":
+        sitting = nodes_on_kinks(question.graph, NUMPY.run(question.graph, question.values))
+        if sitting and relative > COARSE:
+            return [f"Off by {absolute:.3g}, although the function is smooth here: {sitting[0].sentence}"]
         return [f"Off by {distance:.3g} ulp: rounding of the single operations, {absolute:.3g} in size."]
     return [_numerical_reason(question, scheme, absolute)]
+
+
+def _infinite_reason(question: _Question, found: Derivative) -> str:
+    """Say why an infinity or NaN stands where the reference has another value, or the other way round."""
+    assert question.exact is not None
+    if not all(np.all(np.isfinite(np.asarray(v, dtype=object).astype(float))) for v in question.exact.values):
+        return (
+            "The function itself has no finite value here, hence no derivative; "
+            "what is shown is what IEEE arithmetic makes of the formula."
+        )
+    if found.method == "numerical":
+        return "The steps leave the domain of the function, or meet an infinite value: differences need both sides."
+    return "The derivative is infinite or undefined here, or one of its terms is, such as 0·∞."
 
 
 def _kink_reason(question: _Question, found: Derivative) -> str:
@@ -389,7 +439,8 @@ def _kink_reason(question: _Question, found: Derivative) -> str:
     kink = question.exact.kinks[0]
     column = [question.graph.inputs[k] for k in question.positions].index(kink.input)
     block = np.asarray(found.jacobians[kink.output][column])
-    given = block[(..., *kink.element)] if kink.element else block
+    place: Any = (..., *kink.element)
+    given = block[place] if kink.element else block
     shown = f"{float(given):.6g}" if np.ndim(given) == 0 else "its own value"
     conventions = _conventions(question.graph) if found.method in ("forward", "reverse") else []
     rule = f" ({'; '.join(conventions)})" if conventions else ""

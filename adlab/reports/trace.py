@@ -383,18 +383,20 @@ class _TraceBuilder:
         """Return the local Jacobian of node ``i`` by one operand, as a name with its value."""
         site = self.site(i)
         operand = site.xs[position] if isinstance(site.xs[position], Term) else literal(site.xs[position])
+        shape = self.graph.types[i].shape + self.graph.type_of(self.graph.operands[i][position]).shape
+        of = Term(Symbol(site.params["name"]), (), self.values[i]) if site.primitive.composite else self.terms[i]
+        if np.prod(shape, dtype=float) > LONG_RULE:  # too large to be written: only its shape will be
+            return derivative(of, operand, np.broadcast_to(np.nan, shape))
         if not site.primitive.composite:
-            return derivative(self.terms[i], operand, self._small_jacobian(i, position))
+            return derivative(of, operand, self._small_jacobian(i, position))
         xs = [NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j] for j in self.graph.operands[i]]
         inner: Graph = site.params["graph"]
         jacobian = _dense_jacobian(inner, evaluate(inner, NUMPY, xs), position)
-        return derivative(Term(Symbol(site.params["name"]), (), self.values[i]), operand, jacobian)
+        return derivative(of, operand, jacobian)
 
     def _small_jacobian(self, i: int, position: int) -> Any:
-        """Return the local Jacobian of a node that is no scope; one too large to be written is only its shape."""
+        """Return the local Jacobian of a node that is no scope."""
         out, into = self.graph.types[i], self.graph.type_of(self.graph.operands[i][position])
-        if out.size * into.size > LONG_RULE:
-            return np.broadcast_to(np.nan, out.shape + into.shape)
         constants = [NUMPY.constant(constant) for constant in self.graph.constants]
         site, rule = site_of(self.graph, i, self.values, constants), self.graph.primitives[i].rule
         assert rule is not None
@@ -431,13 +433,13 @@ def _product(left: Term, right: Term, notation: Notation) -> Term:
 
 
 def _forward_part(partial: Any, tangent: Term) -> Term:
-    """Return partial·tangent: a partial of ±1 is only a sign, a quotient keeps its distance."""
+    """Return partial·tangent: a partial of ±1 is only a sign, a quotient or product keeps its distance."""
     if type(partial) is int and partial in (1, -1):
         return tangent if partial == 1 else Term(OPPOSITE, (tangent,), -tangent.value)
     partial = _term(partial)
-    quotient = isinstance(partial.head, Primitive) and partial.head is TABLE["divide"]
+    loose = isinstance(partial.head, Primitive) and partial.head.name in ("divide", "multiply")
     with np.errstate(all="ignore"):
-        return Term(LOOSE if quotient else TIGHT, (partial, tangent), partial.value * tangent.value)
+        return Term(LOOSE if loose else TIGHT, (partial, tangent), partial.value * tangent.value)
 
 
 def _reverse_part(rule: Elementwise, site: Site, cotangent: Term, position: int) -> Term | None:

@@ -91,17 +91,25 @@ def _leaves_like(tree: Tree, value: Any, name: str) -> list[Any]:
     elif type(value).__name__ == kind and kind != "dict" and len(value) == len(children):
         parts = list(value)
     else:
-        wanted = f"dict with keys {', '.join(map(str, keys))}" if kind == "dict" else f"{kind} of {len(children)}"
+        wanted = (
+            f"dict with keys {', '.join(map(str, keys))}" if kind == "dict" else f"{kind} of {len(children)}"
+        )
         raise InputError(
             f"The argument around {name} was a {wanted} when the graph was traced; give one, not a {_described(value)}."
         )
-    return [leaf for child, part in zip(children, parts, strict=True) for leaf in _leaves_like(child, part, name)]
+    return [
+        leaf for child, part in zip(children, parts, strict=True) for leaf in _leaves_like(child, part, name)
+    ]
 
 
 def _described(value: Any) -> str:
     if isinstance(value, dict):
         return f"dict with keys {', '.join(map(str, value))}"
-    return f"{type(value).__name__} of {len(value)}" if isinstance(value, (tuple, list)) else type(value).__name__
+    return (
+        f"{type(value).__name__} of {len(value)}"
+        if isinstance(value, (tuple, list))
+        else type(value).__name__
+    )
 
 
 def fit(value: Any, name: str, type: Type) -> Any:

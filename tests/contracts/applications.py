@@ -1,7 +1,7 @@
 """Example applications of the structural rows: operands and static parameters for the contracts to try.
 
-An operand is given by its shape, and then drawn at random, or as an array where its values matter (ties, zeros). A row added
-to the table without an example here fails `test_every_row_has_an_example`.
+An operand is given by its shape, and then drawn at random, or as an array where its values matter (ties,
+zeros). A row added to the table without an example here fails `test_every_row_has_an_example`.
 """
 
 import zlib
@@ -16,8 +16,8 @@ from adlab.ir.types import FLOAT64, Type
 class Application(NamedTuple):
     """One application: operands, parameters, and what is special about it.
 
-    ``smooth`` is False where the example sits on a kink, so that no difference quotient exists; ``constant`` is True where
-    derivatives take the result for a constant by definition.
+    ``smooth`` is False where the example sits on a kink, so that no difference quotient exists;
+    ``constant`` is True where derivatives take the result for a constant by definition.
     """
 
     operands: tuple[Any, ...]
@@ -58,7 +58,15 @@ def on(*operands, smooth=True, constant=False, **params):
 
 def reductions(*shapes):
     """Return reductions of an array over every kind of axis."""
-    forms = [((3,), None), ((), None), ((2, 3), None), ((2, 3), (0,)), ((2, 3), (1,)), ((2, 3, 2), (0, 2)), ((2, 3), ())]
+    forms = [
+        ((3,), None),
+        ((), None),
+        ((2, 3), None),
+        ((2, 3), (0,)),
+        ((2, 3), (1,)),
+        ((2, 3, 2), (0, 2)),
+        ((2, 3), ()),
+    ]
     return tuple(on(shape, axis=axis, keepdims=keep) for shape, axis in forms for keep in (False, True))
 
 
@@ -125,7 +133,12 @@ APPLICATIONS = {
     "prod": (*reductions(), *PRODUCTS_WITH_ZEROS, on((0, 2), axis=(0,), keepdims=False)),
     "cumsum": (on((4,), axis=0), on((2, 3), axis=0), on((2, 3), axis=1), on((2, 1, 3), axis=2)),
     "reshape": (on((6,), shape=(2, 3)), on((2, 3), shape=(6,)), on((), shape=(1, 1)), on((1,), shape=())),
-    "transpose": (on((2, 3), axes=(1, 0)), on((2, 3, 4), axes=(2, 0, 1)), on((2, 3), axes=(0, 1)), on((), axes=())),
+    "transpose": (
+        on((2, 3), axes=(1, 0)),
+        on((2, 3, 4), axes=(2, 0, 1)),
+        on((2, 3), axes=(0, 1)),
+        on((), axes=()),
+    ),
     "broadcast_to": (
         on((), shape=(3,)),
         on((), shape=()),
@@ -143,7 +156,12 @@ APPLICATIONS = {
         on((2, 1), (2, 3), (2, 2), axis=1),
         on((1, 2), (0, 2), (3, 2), axis=0),
     ),
-    "stack": (on((2,), axis=0), on((), (), axis=0), on((2, 3), (2, 3), (2, 3), axis=2), on((2,), (2,), axis=1)),
+    "stack": (
+        on((2,), axis=0),
+        on((), (), axis=0),
+        on((2, 3), (2, 3), (2, 3), axis=2),
+        on((2,), (2,), axis=1),
+    ),
     "cast": (on((3,), dtype="float32"), on((), dtype="float64")),
     "stop_gradient": (on((2, 3), constant=True), on((), constant=True)),
     "matmul": (

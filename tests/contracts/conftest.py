@@ -1,4 +1,4 @@
-"""Makes the helpers of this folder importable as ``contracts.…``: under importlib mode pytest does not do so by itself."""
+"""Makes the helpers of this folder importable as ``contracts.…``; importlib mode does not do so itself."""
 
 import sys
 from pathlib import Path

@@ -23,14 +23,14 @@ from adlab.transforms.sweeps import dual_run, evaluate, forward_sweep, reverse_s
 SHAPES = ((3,), (2, 3), (2, 1), ())
 
 
-# ------------------------------------------------------------------------------------------------------ the rule
+# --------------------------------------------------------------------------------------------------- the rule
 
 
 def partials(row, algebra, xs):
-    """Return the partials at a point of the algebra, as the row's reverse rule gives them; 0 where nothing flows."""
+    """Return the partials that the row's reverse rule gives at a point; 0 where nothing flows."""
     one = algebra.constant(Constant(1, SCALAR))
-    site = Site(row, algebra.apply(row, xs), tuple(xs), SCALAR, (SCALAR,) * row.arity, {})
     with np.errstate(all="ignore"):
+        site = Site(row, algebra.apply(row, xs), tuple(xs), SCALAR, (SCALAR,) * row.arity, {})
         found = [row.rule.vjp(algebra, site, one, k) for k in range(row.arity)]
     return [0 if p is None else p for p in found]
 
@@ -51,7 +51,7 @@ def close(got, expected, tolerance=1e-9):
     return got == expected or abs(got - expected) <= tolerance * max(1.0, abs(expected))
 
 
-# ------------------------------------------------------------------------------------------------------- facts
+# ------------------------------------------------------------------------------------------------------ facts
 
 
 def check_facts(row):
@@ -88,11 +88,11 @@ def check_notation(row, operands=("a", "b", "c"), params=""):
     assert notation.level > 0
 
 
-# ------------------------------------------------------------------------------------------- exact partials
+# --------------------------------------------------------------------------------------------- exact partials
 
 
 def check_partials_against_sympy(row):
-    """The rule in SymPy equals SymPy's own derivative of the value, to 30 digits, at points inside the domain."""
+    """The rule in SymPy equals SymPy's own derivative of the value to 30 digits, inside the domain."""
     import sympy as sp
 
     algebra, smooth = sympy_algebra(), smooth_positions(row)
@@ -104,7 +104,9 @@ def check_partials_against_sympy(row):
         for k in smooth:
             got = _number(sp, sp.sympify(rule[k]), at)
             expected = _number(sp, _derivative(sp, y, symbols[k]), at)
-            assert abs(got - expected) <= 1e-30 * (1 + abs(expected)), f"{row.name} by {k} at {xs}: {got}, {expected}"
+            assert abs(got - expected) <= 1e-30 * (1 + abs(expected)), (
+                f"{row.name} by {k} at {xs}: {got}, {expected}"
+            )
 
 
 def _number(sp, expression, at):
@@ -112,13 +114,13 @@ def _number(sp, expression, at):
 
 
 def _derivative(sp, y, symbol):
-    """Return SymPy's derivative; floor and ceiling, which SymPy does not differentiate, count as constants."""
+    """Return SymPy's derivative; floor and ceiling, which it does not differentiate, count as constants."""
     held = {step: sp.Dummy(real=True) for step in y.atoms(sp.floor, sp.ceiling)}
     return sp.diff(y.xreplace(held), symbol).xreplace({dummy: step for step, dummy in held.items()})
 
 
 def check_partials_against_mpmath(row):
-    """The rule with 40 digits equals mpmath's difference quotient to 20, over the domain and at its special points."""
+    """The rule with 40 digits equals mpmath's difference quotient to 20, also at special points."""
     algebra = mpmath_algebra(40)
     for xs in all_points(row):
         got = partials(row, algebra, [algebra.number(x) for x in xs])
@@ -136,10 +138,12 @@ def check_values_agree(row):
         assert close(exact.apply(row, [exact.number(x) for x in xs]), expected, 1e-13), f"mpmath at {xs}"
         result = symbolic.apply(row, [symbolic.number(x) for x in xs])
         if result.is_Boolean or result.is_finite:
-            assert close(float(bool(result)) if result.is_Boolean else result, expected, 1e-13), f"SymPy at {xs}"
+            assert close(float(bool(result)) if result.is_Boolean else result, expected, 1e-13), (
+                f"SymPy at {xs}"
+            )
 
 
-# ------------------------------------------------------------------------------------------- accuracy in float64
+# ---------------------------------------------------------------------------------------- accuracy in float64
 
 
 def errors_in_ulps(row):
@@ -162,7 +166,9 @@ def _error(row, what, xs, got, exact, slopes):
         return where, (0.0 if got != got or abs(got) == np.inf else np.inf), row.ulps
     unit = float(np.spacing(abs(float(exact))))
     error = float(abs(mpmath_algebra(160).number(float(got)) - exact) / unit) if np.isfinite(got) else np.inf
-    moved = sum(abs(slope) * float(np.spacing(abs(x))) for slope, x in zip(slopes, xs, strict=False) if slope == slope)
+    moved = sum(
+        abs(slope) * float(np.spacing(abs(x))) for slope, x in zip(slopes, xs, strict=False) if slope == slope
+    )
     return where, error, row.ulps + row.operand_ulps * float(moved / unit)
 
 
@@ -172,7 +178,7 @@ def check_accuracy(row):
         assert error <= allowance, f"{where}: {error:.1f} ulps, {allowance:.1f} allowed"
 
 
-# ----------------------------------------------------------------------------------------- tangents and cotangents
+# ------------------------------------------------------------------------------------ tangents and cotangents
 
 
 def broadcasts(row):
@@ -190,12 +196,16 @@ def check_adjoint(row):
         u = rng.normal(size=graph.output_types[0].shape)
         (tangent,) = forward(graph, NUMPY, xs, vs)
         adjoints = reverse(graph, NUMPY, xs, [u], smooth)
+        assert tangent is None or np.shape(tangent) == u.shape, (
+            f"{row.name}: tangent of shape {np.shape(tangent)}"
+        )
+        for k in smooth:
+            assert adjoints[k] is None or np.shape(adjoints[k]) == shapes[k], (
+                f"{row.name}: adjoint {k} for {shapes}"
+            )
         left = 0.0 if tangent is None else np.vdot(tangent, u)
         right = sum(np.vdot(vs[k], adjoints[k]) for k in smooth if adjoints[k] is not None)
         assert close(left, right, 1e-11), f"{row.name} for shapes {shapes}: {left}, {right}"
-        assert tangent is None or np.shape(tangent) == u.shape, f"{row.name}: tangent of shape {np.shape(tangent)}"
-        for k in smooth:
-            assert adjoints[k] is None or np.shape(adjoints[k]) == shapes[k], f"{row.name}: adjoint {k} for {shapes}"
 
 
 def check_dtypes(row):
@@ -212,23 +222,32 @@ def check_dtypes(row):
         assert np.shape(values[-1]) == shape
         if row.rule is not None:
             cotangent = _typed(rng.normal(size=shape), graph.output_types[0])
-            tangents = [forward_sweep(graph, NUMPY, values, vs)[-1], dual_run(graph, NUMPY, xs, vs)[-1].tangent]
+            tangents = [
+                forward_sweep(graph, NUMPY, values, vs)[-1],
+                dual_run(graph, NUMPY, xs, vs)[-1].tangent,
+            ]
             if tangents[0] is not None and smooth == [0]:
                 tangents += run(tangent_graph(graph, 0), NUMPY, xs)
             for tangent in tangents:
-                assert tangent is None or tangent.dtype == wanted, f"{row.name}{dtypes}: tangent of {tangent.dtype}"
+                assert tangent is None or tangent.dtype == wanted, (
+                    f"{row.name}{dtypes}: tangent of {tangent.dtype}"
+                )
             adjoints = reverse_sweep(graph, NUMPY, values, [(graph.outputs[0], cotangent)], smooth)
             traced = gradient_graph(graph, smooth).output_types
             for k, type in zip(smooth, traced, strict=True):
-                assert adjoints[k] is None or adjoints[k].dtype == dtypes[k], f"{row.name}{dtypes}: adjoint {k}"
-                assert adjoints[k] is None or type.dtype == dtypes[k], f"{row.name}{dtypes}: traced adjoint {k}"
+                assert adjoints[k] is None or adjoints[k].dtype == dtypes[k], (
+                    f"{row.name}{dtypes}: adjoint {k}"
+                )
+                assert adjoints[k] is None or type.dtype == dtypes[k], (
+                    f"{row.name}{dtypes}: traced adjoint {k}"
+                )
 
 
 def _typed(array, type):
     return np.asarray(array, type.dtype)[()]
 
 
-# ------------------------------------------------------------------------------------------------ modes and orders
+# ------------------------------------------------------------------------------------------- modes and orders
 
 
 def check_modes_and_orders(row):
@@ -238,7 +257,9 @@ def check_modes_and_orders(row):
     gradient = gradient_graph(graph, smooth)
     reverse_twice = [gradient_graph(gradient, smooth, output) for output in range(len(smooth))]
     forward_twice = [tangent_graph(gradient, k) for k in smooth]
-    points = inner_points(row, 2) + [xs for xs in row.domain.samples if all(x == 0 or 0.1 < abs(x) < 10 for x in xs)]
+    points = inner_points(row, 2) + [
+        xs for xs in row.domain.samples if all(x == 0 or 0.1 < abs(x) < 10 for x in xs)
+    ]
     for xs in points:
         algebra = mpmath_algebra(40)
         exact = [algebra.number(x) for x in xs]
@@ -293,7 +314,7 @@ def _dual_of_dual(graph, algebra, xs, j, k):
 
 
 def check_literals(row):
-    """With literals for some operands, the derivative graph by the others is exact too: no literal was rounded."""
+    """With a literal for one operand, the derivative graph by the others is exact: no literal was rounded."""
     smooth, algebra = smooth_positions(row), mpmath_algebra(40)
     for held, xs in product(smooth, inner_points(row, 2)):
         others = [k for k in smooth if k != held]
@@ -306,14 +327,16 @@ def check_literals(row):
         wrt = [k - (k > held) for k in others]
         inputs = [algebra.number(x) for k, x in enumerate(xs) if k != held]
         for k, got in zip(others, run(gradient_graph(graph, wrt), algebra, inputs), strict=True):
-            assert_digits(algebra.number(got), partial(row, xs, k), 20, f"{row.name} by {k} at {xs}, {held} literal")
+            assert_digits(
+                algebra.number(got), partial(row, xs, k), 20, f"{row.name} by {k} at {xs}, {held} literal"
+            )
 
 
-# ----------------------------------------------------------------------------------------------------------- kinks
+# ------------------------------------------------------------------------------------------------------ kinks
 
 
 def check_kinks(row):
-    """On every kink the rule returns what its convention says, in each mode and through a derivative graph."""
+    """On every kink the rule returns what its convention says, in each mode and in a derivative graph."""
     smooth = smooth_positions(row)
     graph = one_node(row, [input_type(row, k) for k in range(row.arity)])
     gradient = gradient_graph(graph, smooth)

@@ -1,7 +1,7 @@
 """The judges: values and derivatives of a row from its SymPy and mpmath functions alone, never from its rule.
 
-A derivative is a central difference with a step of 2⁻¹⁰⁰, which is right to 60 digits, in arithmetic of so many digits that
-nothing is lost by cancellation.
+A derivative is a central difference with a step of 2⁻¹⁰⁰, which is right to 60 digits, in arithmetic of so
+many digits that nothing is lost by cancellation.
 """
 
 from functools import cache
@@ -24,7 +24,7 @@ def sympy_algebra():
 
 
 def digits_for(xs):
-    """Return how many digits a difference quotient takes at a point: more where values saturate or are tiny."""
+    """Return how many digits a difference quotient takes: more where values saturate or are tiny."""
     return 160 if all(x == 0 or 0.01 < abs(x) < 15 for x in xs) else 800
 
 

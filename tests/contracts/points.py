@@ -1,4 +1,4 @@
-"""Where an elementwise row is tested: points drawn from the intervals of its domain, and its special points."""
+"""Where an elementwise row is tested: points drawn from the intervals of its domain, and special ones."""
 
 import zlib
 
@@ -23,7 +23,7 @@ def smooth_positions(row):
 
 
 def draw(row, position, rng, shape=()):
-    """Return numbers inside the interval of an operand, dyadic ones so that every carrier has them exactly."""
+    """Return numbers inside the interval of an operand, dyadic so that every carrier has them exactly."""
     low, high = row.domain.intervals[position]
     if isinstance(low, int):
         return rng.integers(low, high + 1, shape).astype(bool if isinstance(low, bool) else float)

@@ -1,11 +1,13 @@
 """The contracts of a structural row, each a function of a row and an example application.
 
-The oracle is a difference quotient of the row's own value on mpmath numbers: every element of every operand is moved by 2⁻¹⁰⁰.
+The oracle is a difference quotient of the row's own value on mpmath numbers: every element of every operand
+is moved by 2⁻¹⁰⁰.
 """
 
 import re
 
 import numpy as np
+from contracts.applications import TIES, on
 from contracts.elementwise import close
 from contracts.graphs import forward, gradient_graph, one_node, reverse, run, traced
 from contracts.oracles import STEP, mpmath_algebra, sympy_algebra
@@ -15,7 +17,7 @@ from adlab.ir.constant import Constant
 from adlab.ir.index import format_index
 from adlab.ir.primitive import Notation
 from adlab.ir.types import FLOAT32, FLOAT64
-from adlab.transforms.sweeps import dual_run, evaluate
+from adlab.transforms.sweeps import dual_run
 
 TOLERANCE = {FLOAT64: 1e-12, FLOAT32: 1e-4}
 ALGEBRA = mpmath_algebra(160)
@@ -50,7 +52,7 @@ def assert_close(got, expected, digits, what):
         assert abs(g - e) <= 10.0**-digits * max(1, abs(e)), f"{what}: {g}, not {e}"
 
 
-# ------------------------------------------------------------------------------------------------------- facts
+# ------------------------------------------------------------------------------------------------------ facts
 
 
 def check_facts(row, application):
@@ -80,11 +82,15 @@ def check_values(row, application):
         inputs = [algebra.array(x) for x in xs]
         got = run(graph, algebra, inputs)[0]
         assert np.shape(got) == np.shape(expected)
-        assert not any(type(element) in (int, float) for element in elements(got)), "a number that is not exact"
-        assert_close([float(g) for g in elements(got)], elements(expected), 13, f"{row.name} in {algebra.column}")
+        assert not any(type(element) in (int, float) for element in elements(got)), (
+            "a number that is not exact"
+        )
+        assert_close(
+            [float(g) for g in elements(got)], elements(expected), 13, f"{row.name} in {algebra.column}"
+        )
 
 
-# ------------------------------------------------------------------------------------------ tangents and cotangents
+# ------------------------------------------------------------------------------------ tangents and cotangents
 
 
 def check_adjoint(row, application, dtype=FLOAT64):
@@ -97,30 +103,32 @@ def check_adjoint(row, application, dtype=FLOAT64):
     tangents = [forward(graph, NUMPY, xs, vs)[0], dual_run(graph, NUMPY, xs, vs)[-1].tangent]
     adjoints = reverse(graph, NUMPY, xs, [u])
     if application.constant:
-        assert tangents == [None, None]
+        assert all(tangent is None for tangent in tangents)
         assert all(adjoint is None for adjoint in adjoints)
         return
+    for adjoint, type in zip(adjoints, graph.input_types, strict=True):
+        assert adjoint is not None, f"{row.name}: no adjoint"
+        assert (np.shape(adjoint), adjoint.dtype) == type, f"{row.name} {application}: adjoint"
     tolerance = max(TOLERANCE[type.dtype] for type in (*graph.input_types, *graph.output_types))
     right = sum(np.vdot(v, adjoint) for v, adjoint in zip(vs, adjoints, strict=True))
     for tangent in tangents:
+        assert tangent is not None, f"{row.name}: no tangent"
         assert (np.shape(tangent), tangent.dtype) == graph.output_types[0], f"{row.name}: tangent"
         assert close(np.vdot(tangent, u), right, tolerance), f"{row.name} {application}: {tangent}"
-    for adjoint, type in zip(adjoints, graph.input_types, strict=True):
-        assert (np.shape(adjoint), adjoint.dtype) == type, f"{row.name} {application}: adjoint"
     assert gradient_graph(graph, range(len(xs)), 0, np.asarray(u)).output_types == graph.input_types
 
 
 def check_missing_tangents(row, application):
     """With a tangent for one operand only, forward mode gives that operand's share."""
     graph, xs = graph_of(row, application), application.arrays(row.name)
-    whole, parts = forward(graph, NUMPY, xs, xs)[0], []
-    for k in range(len(xs)):
-        parts.append(forward(graph, NUMPY, xs, [x if k == j else None for j, x in enumerate(xs)])[0])
+    whole = forward(graph, NUMPY, xs, xs)[0]
+    alone = [[x if k == j else None for j, x in enumerate(xs)] for k in range(len(xs))]
+    parts = [forward(graph, NUMPY, xs, tangents)[0] for tangents in alone]
     if not application.constant:
         np.testing.assert_allclose(sum(parts[1:], parts[0]), whole, rtol=1e-12, atol=1e-12)
 
 
-# ------------------------------------------------------------------------------------------------- the derivative
+# --------------------------------------------------------------------------------------------- the derivative
 
 
 def places(application):
@@ -135,13 +143,15 @@ def _moved(xs, k, place, shift):
 
 
 def check_jacobian(row, application):
-    """Every column of the Jacobian by forward mode, and every row by reverse mode, is the difference quotient's."""
+    """Each column of the Jacobian by forward mode, each row by reverse mode, is the difference quotient's."""
     graph = graph_of(row, application)
     xs = [exact(x) for x in application.arrays(row.name)]
     columns, h = {}, ALGEBRA.number(STEP)
     for k, place in places(application):
         plus, minus = (run(graph, ALGEBRA, _moved(xs, k, place, shift))[0] for shift in (h, -h))
-        columns[k, place] = [0 if application.constant else e / (2 * h) for e in elements(np.subtract(plus, minus))]
+        columns[k, place] = [
+            0 if application.constant else e / (2 * h) for e in elements(np.subtract(plus, minus))
+        ]
         seeds = [unit(np.shape(x), place, ALGEBRA.number(1)) if j == k else None for j, x in enumerate(xs)]
         tangent = forward(graph, ALGEBRA, xs, seeds)[0]
         got = [0] * len(columns[k, place]) if tangent is None else elements(tangent)
@@ -155,7 +165,7 @@ def check_jacobian(row, application):
 
 
 def check_second_order(row, application):
-    """The Hessian of ½Σy² times a vector, by forward and reverse sweeps over the derivative graph, is the quotient's."""
+    """The Hessian of ½Σy² times a vector, by both sweeps over the derivative graph, is the quotient's."""
     graph = graph_of(row, application)
     if 0 in graph.output_types[0].shape or application.constant:
         return
@@ -165,11 +175,10 @@ def check_second_order(row, application):
     half_square = traced(graph, lambda A, inputs: [_half_square(A, graph, inputs)])
     gradient = gradient_graph(half_square, range(len(xs)))
     product = traced(gradient, lambda A, inputs: _along(A, gradient, inputs, arrays))
-    forward_product = forward(gradient, ALGEBRA, xs, vs)
-    for graph_product in (run(product, ALGEBRA, xs), forward_product):
-        got = [element for part in graph_product for element in (elements(part) if part is not None else [])]
-        if len(got) == sum(x.size for x in arrays):
-            assert_close(got, _quotients(half_square, application, xs, vs), 20, f"{row.name} {application.params}")
+    expected = _quotients(half_square, application, xs, vs)
+    for parts in (run(product, ALGEBRA, xs), forward(gradient, ALGEBRA, xs, vs)):
+        got = [element for part in parts for element in elements(part)]
+        assert_close(got, expected, 20, f"{row.name} {application.params}, twice")
 
 
 def _half_square(A, graph, inputs):
@@ -195,3 +204,21 @@ def _quotients(graph, application, xs, vs):
             corners.append(run(graph, ALGEBRA, _moved(moved, k, place, t * h))[0])
         result.append((corners[0] - corners[1] - corners[2] + corners[3]) / (4 * h * h))
     return result
+
+
+# ------------------------------------------------------------------------------------------------------ kinks
+
+
+def check_shares(row, choose):
+    """Elements that share the extreme share the cotangent, in both modes and through a derivative graph."""
+    for array in (TIES, -TIES, np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 1.0]])):
+        for axis in (None, (0,), (1,)):
+            application = on(array, axis=axis, keepdims=True, smooth=False)
+            graph = graph_of(row, application)
+            hits = (array == choose(array, axis=axis, keepdims=True)).astype(float)
+            expected = hits / hits.sum(axis=axis, keepdims=True)
+            ones = np.ones(graph.output_types[0].shape)
+            np.testing.assert_array_equal(reverse(graph, NUMPY, [array], [ones])[0], expected)
+            np.testing.assert_array_equal(run(gradient_graph(graph, [0]), NUMPY, [array])[0], expected)
+            tangent = forward(graph, NUMPY, [array], [array])[0]
+            np.testing.assert_allclose(tangent, choose(array, axis=axis, keepdims=True), rtol=1e-15)

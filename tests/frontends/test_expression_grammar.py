@@ -136,6 +136,7 @@ PROGRAMS = [
     ("x[[[0], [1,],], []]", "x [(((0,),(1,)),())]"),
     ("f(x, index=[0:2, [1]], k=[1])", "x (slice(0, 2, None), (1,)) 1 list/1 f/1:index:k"),
     ("-∞", "inf u-"),
+    ("f(x, shape=(), k=(1,))", "x tuple/0 1 tuple/1 f/1:shape:k"),
     ("2^x[1]", "2 x [(1,)] **"),
     ("[1, 2, 3][0]", "1 2 3 list/3 [(0,)]"),
     # calls
@@ -338,6 +339,9 @@ ERRORS = [
     ("x[[i]]", 4, "'i' does not fit"),
     ("x[[0, 1)]", 8, "'[' at column 3 is closed by ')'"),
     ("x[" + "[" * 100, 35, "'[' does not fit"),
+    ("f(k=(()))", 6, "empty"),
+    ("f(k=x + ())", 9, "empty"),
+    ("f(k=1, ())", 8, "empty"),
     ("f(index=[i])", 10, "'i' does not fit"),
     ("x[1 2]", 5, "'2' does not fit"),
     ("x[,]", 3, "',' does not fit"),
@@ -402,8 +406,14 @@ def visit(node: ast.AST, text: str) -> Iterator[Instruction]:
             names = tuple(str(keyword.arg) for keyword in keywords)
             if len(set(names)) < len(names) or None in [keyword.arg for keyword in keywords]:
                 raise RefusedError
-            for argument in [*args, *(keyword.value for keyword in keywords)]:
+            for argument in args:
                 yield from visit(argument, text)
+            for keyword in keywords:
+                value = keyword.value
+                if isinstance(value, ast.Tuple) and not value.elts and text[: value.col_offset].rstrip()[-1] == "=":
+                    yield Instruction("tuple", None, 0, 0)
+                else:
+                    yield from visit(value, text)
             yield Instruction("call", name, 0, len(args), names)
         case ast.Tuple(elts=elements) | ast.List(elts=elements) if elements:
             for element in elements:

@@ -230,7 +230,7 @@ def test_a_deep_chain_needs_no_recursion() -> None:
         return y
 
     g = ad.graph(f, 0.5)
-    assert len(g) == 4 * n - 1
+    assert len(g) == 4 * n + 1
     values = evaluate(g, NUMPY, [np.float64(0.5)])
     forward = forward_sweep(g, NUMPY, values, [np.float64(1)])[g.outputs[0]]
     reverse = reverse_sweep(g, NUMPY, values, [(g.outputs[0], np.float64(1))])[0]

@@ -156,9 +156,14 @@ class _Parser:
         return self._previous.kind == "assign" and self._frames[-1].keyword == "index"
 
     def _may_close_here(self) -> bool:
-        """Tell whether the open bracket may end without another element: ``f()``, ``(x,)``."""
+        """Tell whether the open bracket may end without another element: ``f()``, ``(x,)``, ``shape=()``."""
         frame = self._frames[-1]
-        return self._previous.kind == "comma" or (frame.kind == "call" and self._previous is frame.opening)
+        if frame.kind == "text" or self._previous is not frame.opening:
+            return self._previous.kind == "comma"
+        parent = self._frames[-2]
+        return frame.kind == "call" or (
+            frame.kind == "group" and parent.keyword is not None and frame.start == parent.start
+        )
 
     # Where an operand is complete
 
@@ -282,7 +287,7 @@ class _Parser:
         """Close the innermost bracket; parentheses around one operand leave no trace."""
         frame = self._frames[-1]
         self._check_match(frame, token)
-        is_plain = frame.kind == "group" and frame.count == 0
+        is_plain = frame.kind == "group" and frame.count == 0 and not self._expects_operand
         if not self._expects_operand:
             self._end_element(frame)
         self._frames.pop()

@@ -1,8 +1,8 @@
 """The semantic half: a postfix program is run on a stack of traced values, and so becomes a graph.
 
 What a name means is decided in one place and in this order. A name to which the user gives a value, or which
-``names`` lists, is an input: ``e`` is an input where there is a value for e. Otherwise ``pi`` (or π), ``e``, ``inf``, ``nan``,
-``true`` and ``false`` are constants; π and e keep their names in the graph, so that SymPy and mpmath see the numbers
+``names`` lists, is an input: ``e`` is an input where there is a value for e. Otherwise ``pi`` (or π), ``e``, ``inf`` (or ∞)
+and ``nan`` are constants; π and e keep their names in the graph, so that SymPy and mpmath see the numbers
 themselves. The name of a function needs its parentheses. Every other name is an input, in order of first appearance.
 
 Operators and functions do what they do on traced values in NumPy code. Arithmetic on numbers alone is recorded and not
@@ -16,6 +16,7 @@ Every error carries the column of the operation at fault, and every node knows i
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,7 @@ class Series:
     kind: str
     items: tuple[Any, ...]
     depth: int
+    column: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,9 +217,9 @@ def _normalised(name: Any) -> str:
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"The input {quoted(name)} is given twice; give it once.")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"The input {quoted(twice[0])} is given twice; give it once.")
     return tuple(names)
 
 
@@ -246,7 +248,8 @@ def _check_implicit(name: str, column: int, listed: Sequence[str] | None) -> Non
 
 
 def _check_names(order: Sequence[str], values: Mapping[str, Any]) -> None:
-    extra = [name for name in values if name not in set(order)]
+    known = frozenset(order)
+    extra = [name for name in values if name not in known]
     if extra:
         has = f"its inputs are {_clipped(order)}" if order else "it has no inputs"
         raise InputError(f"The expression has no input {_clipped(extra)}; {has}.")
@@ -360,7 +363,7 @@ class _Machine:
         if isinstance(value, Traced) or (isinstance(value, (int, float)) and not isinstance(value, Series)):
             return value
         if isinstance(value, Series) and value.kind == "list":
-            return self._list(value, column)
+            return self._list(value)
         if isinstance(value, Series):
             raise ParseError("A tuple is no operand; write a list, as in [1, 2], for an array.", column)
         if isinstance(value, Word):
@@ -373,18 +376,20 @@ class _Machine:
         operand = self._operand(value, column)
         return operand if isinstance(operand, Traced) else self._literal(operand)
 
-    def _list(self, series: Series, column: int) -> Traced:
+    def _list(self, series: Series) -> Traced:
         """Return a list as an array: a literal if it holds plain numbers only, otherwise its elements stacked."""
         numbers = _numbers(series)
         if numbers is not None:
             try:
                 array = np.array(numbers)
             except ValueError:
-                raise ShapeError("the rows of the list differ in length; make them equally long.") from None
+                raise ParseError("The rows of the list differ in length; make them equally long.", series.column) from None
             return Traced(self.recorder, self.recorder.operand(array))
-        items = [self._array(item, column) for item in series.items]
+        items = [self._array(item, series.column) for item in series.items]
         if any(item.dtype == BOOL for item in items):
-            raise ParseError("Conditions cannot be elements of a list; make them numbers by where(condition, 1, 0).", column)
+            raise ParseError(
+                "Conditions cannot be elements of a list; make them numbers by where(condition, 1, 0).", series.column
+            )
         return self.recorder.record(STACK, items, (("axis", 0),))
 
     def _static(self, value: Any, what: str, column: int) -> Any:
@@ -452,7 +457,7 @@ def _series(step: Instruction, xs: list[Any]) -> Series:
     depth = 1 + max((x.depth for x in xs if isinstance(x, Series)), default=0)
     if depth > DEEPEST:
         raise ParseError(f"Lists and tuples nest at most {DEEPEST} deep; write fewer brackets.", step.column)
-    return Series(step.kind, tuple(xs), depth)
+    return Series(step.kind, tuple(xs), depth, step.column)
 
 
 def _numbers(value: Any) -> Any:

@@ -28,13 +28,8 @@ from adlab.primitives import NAMES, TABLE
 
 __all__ = ["CONSTANTS", "DTYPES", "FORMS", "Form", "closest", "signature"]
 
-CONSTANTS: Mapping[str, float | bool] = MappingProxyType(
-    {
-        **NAMED_NUMBERS,
-        **{name: float(name) for name in ("inf", "nan", "NaN")},
-        "true": True,
-        "false": False,
-    }
+CONSTANTS: Mapping[str, float] = MappingProxyType(
+    {**NAMED_NUMBERS, **{name: float(name) for name in ("inf", "nan", "NaN")}}
 )
 """Names that are numbers unless the user makes them inputs; π and e keep their names, so exact carriers see them."""
 

@@ -93,7 +93,7 @@ def round(a: Any, decimals: Any = 0, out: Any = None) -> Any:
 
 def trunc(x: Any, /) -> Any:
     """Return np.trunc: rounded towards zero."""
-    x = real(x)
+    x = array(x)
     return apply("where", apply("less", x, 0.0), apply("ceil", x), apply("floor", x))
 
 
@@ -198,6 +198,26 @@ def real_part(val: Any) -> Any:
     return array(val)
 
 
+def imaginary_part(val: Any) -> Any:
+    """Return np.imag: zeros, as traced values are real."""
+    return zeros_like(val)
+
+
+def is_real(x: Any) -> bool:
+    """Return np.isrealobj: traced values are real."""
+    return True
+
+
+def is_complex(x: Any) -> bool:
+    """Return np.iscomplexobj: traced values are real."""
+    return False
+
+
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """Return np.result_type, each traced value standing for its dtype."""
+    return np.result_type(*(x.dtype if isinstance(x, Traced) else x for x in arrays_and_dtypes))
+
+
 def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
     """Return np.copy: traced values never change, so the value itself."""
     return array(a)
@@ -229,5 +249,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.ones_like: ones_like,
     np.full_like: full_like,
     np.real: real_part,
+    np.imag: imaginary_part,
+    np.isrealobj: is_real,
+    np.iscomplexobj: is_complex,
+    np.result_type: result_type,
     np.copy: copy,
 }

@@ -90,7 +90,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 def _pairs(axes: Any, ndim_a: int, ndim_b: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if np.ndim(axes) == 0:
+    if not isinstance(axes, (tuple, list)):
         count = integer(axes, "axes")
         if not 0 <= count <= min(ndim_a, ndim_b):
             raise shape_error(

@@ -55,7 +55,9 @@ def join(name: str, parts: Sequence[Any], axis: int) -> Any:
     """Return the row concatenate or stack of ``parts``."""
     if not parts:
         raise shape_error("there are no arrays to join: give at least one.")
-    if any(part.dtype == BOOL for part in parts):
+    if not all(part.dtype == BOOL for part in parts):
+        parts = [real(part) for part in parts]
+    else:
         raise trace_error(
             "arrays of truth values are joined", "make them numbers first with np.where(condition, 1.0, 0.0)"
         )

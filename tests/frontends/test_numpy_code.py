@@ -1,0 +1,680 @@
+"""NumPy code becomes a graph that computes what NumPy computes: every function, argument form and operand."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+
+from adlab.algebra.numpy import NUMPY
+from adlab.errors import BranchError
+from adlab.frontends.recording import record
+from adlab.ir.check import check
+from adlab.transforms.evaluation import call_graph
+from adlab.transforms.sweeps import forward_sweep, reverse_sweep
+
+RNG = np.random.default_rng(7)
+S = np.float64(0.7)
+V = RNG.normal(size=5)
+P = RNG.uniform(0.2, 2.0, size=5)
+M = RNG.normal(size=(3, 4))
+Q = RNG.normal(size=(4, 4))
+T = RNG.normal(size=(2, 3, 4))
+ONES = RNG.normal(size=(1, 3, 1))
+MASK = np.array([True, False, True, True, False])
+PLACES = np.array([0, 2, 2, -1])
+
+Code = Callable[..., Any]
+
+
+class Doubler:
+    """An object that is called."""
+
+    def __call__(self, x: Any) -> Any:
+        return 2 * x
+
+
+def scaled(factor: float, x: Any) -> Any:
+    return factor * np.sin(x)
+
+
+def logistic(x: Any) -> Any:
+    for _ in range(4):
+        x = 4.0 * x * (1.0 - x)
+    return x
+
+
+def in_place_names(x: Any) -> Any:
+    y = x * 3
+    y += 1
+    y *= x
+    y -= 0.5
+    y /= 2
+    y **= 2
+    return y
+
+
+def unpacked(x: Any) -> Any:
+    a, b, *rest = x
+    return a * b + rest[-1]
+
+
+def with_branch(x: Any) -> Any:
+    return np.sin(x) if x > 0 else np.cos(x)
+
+
+def printed(x: Any) -> Any:
+    return x if f"{x} {x:.3f} {x!r}" else 0.0
+
+
+def containers(x: Any) -> Any:
+    return {"a": [x, (2 * x, 3.0)], "b": x[0]}
+
+
+CASES: dict[str, list[tuple[Code, tuple[Any, ...]]]] = {
+    "operators": [
+        (lambda x: x + 1, (V,)),
+        (lambda x: 1 + x, (V,)),
+        (lambda x: x - 2.5, (V,)),
+        (lambda x: 2.5 - x, (V,)),
+        (lambda x: x * np.float64(3), (V,)),
+        (lambda x: np.float64(3) * x, (V,)),
+        (lambda x: x / 3, (V,)),
+        (lambda x: 3 / x, (V,)),
+        (lambda x: x**2, (V,)),
+        (lambda x: x**3, (V,)),
+        (lambda x: x**-1, (V,)),
+        (lambda x: x**0.5, (P,)),
+        (lambda x: 2**x, (V,)),
+        (lambda x: -x, (V,)),
+        (lambda x: +x, (V,)),
+        (lambda x: abs(x), (V,)),
+        (lambda x: x + V, (V,)),
+        (lambda x: V + x, (V,)),
+        (lambda x: V / x, (V,)),
+        (lambda x: x + np.arange(5), (V,)),
+        (lambda x: np.arange(5) - x, (V,)),
+        (lambda x: x * [1, 2, 3, 4, 5], (V,)),
+        (lambda x: [1, 2, 3, 4, 5] - x, (V,)),
+        (lambda x: x + True, (V,)),
+        (lambda x: x @ M, (M[:, 0],)),
+        (lambda x: M @ x, (M[0],)),
+        (lambda x: x @ x, (V,)),
+        (lambda x, y: x @ y, (M, Q)),
+        (lambda x: T @ x, (Q,)),
+        (lambda x, y: x * y, (M, M[0])),
+        (lambda x, y: x - y, (S, V)),
+        (lambda x: math.pi * x, (V,)),
+        (lambda x: np.array(2.0) * x, (V,)),
+        (lambda x: np.float32(2) * x, (V,)),
+        (lambda x: x ** np.arange(5), (V,)),
+        (lambda x: round(x[0]) + round(x[1], 2), (V,)),
+    ],
+    "truth": [
+        (lambda x: (x > 0) * x, (V,)),
+        (lambda x: (x > 0) & (x < 1), (V,)),
+        (lambda x: (x <= 0) | (x >= 1), (V,)),
+        (lambda x: ~(x > 0), (V,)),
+        (lambda x: (x > 0) ^ (x < 1), (V,)),
+        (lambda x: MASK & (x > 0), (V,)),
+        (lambda x: (x > 0) * (x < 1) + 0.0, (V,)),
+        (lambda x: np.logical_and(x > 0, x < 1), (V,)),
+        (lambda x: np.logical_or(x > 0, x < 1), (V,)),
+        (lambda x: np.logical_not(x > 0), (V,)),
+        (lambda x: np.logical_xor(x > 0, x < 1), (V,)),
+        (lambda x: np.bitwise_and(x > 0, MASK), (V,)),
+        (lambda x: np.bitwise_or(x > 0, MASK), (V,)),
+        (lambda x: np.bitwise_xor(x > 0, MASK), (V,)),
+        (lambda x: np.invert(x > 0), (V,)),
+        (lambda x: 1 - (x > 0), (V,)),
+        (lambda x: np.sum(x > 0) * x, (V,)),
+        (lambda x: np.mean(x > 0) * x, (V,)),
+        (lambda x: np.any(x > 5), (V,)),
+        (lambda x: np.all(x > -9, axis=0), (M,)),
+        (lambda x: (x > 0).any() & (x > 0).all(), (V,)),
+        (lambda x: np.count_nonzero(x > 0) + x, (V,)),
+        (lambda x: np.max(x > 0, axis=1), (M,)),
+        (lambda x: np.maximum(x > 0, x < 1), (V,)),
+        (lambda x: x == x, (V,)),
+        (lambda x: x != V[0], (V,)),
+        (lambda x: (x > 0)[1:], (V,)),
+        (lambda x: np.where(x > 0, x > 1, x < -1), (V,)),
+        (lambda x: (x > 0) / (x > -9), (V,)),
+        (lambda x: np.tril(x > 0), (Q,)),
+    ],
+    "elementwise": [
+        (lambda x: np.exp(x) + np.expm1(x) + np.exp2(x), (V,)),
+        (lambda x: np.log(x) + np.log1p(x), (P,)),
+        (lambda x: np.log2(x) + np.log10(x), (P,)),
+        (lambda x: np.sin(x) + np.cos(x) + np.tan(x), (V,)),
+        (lambda x: np.arcsin(x / 9) + np.arccos(x / 9) + np.arctan(x), (V,)),
+        (lambda x: np.arctan2(x, 2.0), (V,)),
+        (lambda x: np.sinh(x) + np.cosh(x) + np.tanh(x) + np.arcsinh(x), (V,)),
+        (lambda x: np.arccosh(x + 1), (P,)),
+        (lambda x: np.arctanh(x / 9), (V,)),
+        (lambda x: np.sqrt(x) + np.cbrt(x), (P,)),
+        (lambda x: np.square(x), (V,)),
+        (lambda x: np.reciprocal(x) + np.hypot(x, 3), (P,)),
+        (lambda x: np.logaddexp(x, 1), (V,)),
+        (lambda x: np.abs(x) + np.fabs(x) + np.sign(x), (V,)),
+        (lambda x: np.power(x, 2), (V,)),
+        (lambda x: np.power(x, 2.5), (P,)),
+        (lambda x: np.float_power(x, 3), (V,)),
+        (lambda x: np.positive(x), (V,)),
+        (lambda x: np.negative(x), (V,)),
+        (lambda x: np.deg2rad(x) + np.rad2deg(x), (V,)),
+        (lambda x: np.radians(x) + np.degrees(x), (V,)),
+        (lambda x: np.conjugate(x) + np.real(x), (V,)),
+        (lambda x: np.add(x, 1) * np.subtract(1, x), (V,)),
+        (lambda x: np.multiply(x, 2) / np.divide(x, 2), (V,)),
+        (lambda x: np.true_divide(1, x), (V,)),
+        (lambda x: np.floor(x) + np.ceil(x) + np.rint(x), (9 * V,)),
+        (lambda x: np.trunc(x) + np.fix(x), (9 * V,)),
+        (lambda x: np.round(x) + np.around(x, 2), (9 * V,)),
+        (lambda x: np.round(x, decimals=-1), (99 * V,)),
+        (lambda x: x.round(1), (V,)),
+        (lambda x: np.maximum(x, 0) + np.minimum(0, x), (V,)),
+        (lambda x: np.heaviside(x - x[0], 0.5), (V,)),
+        (lambda x: np.heaviside(x / 0.0 - x / 0.0, 0.5), (V,)),
+        (lambda x: np.add(x, 1, out=None), (V,)),
+        (lambda x: scipy.special.expit(x) + scipy.special.erf(x), (V,)),
+        (lambda x: scipy.special.gammaln(x) + scipy.special.psi(x) + scipy.special.digamma(x), (P,)),
+    ],
+    "choice": [
+        (lambda x: np.where(x > 0, x, 0.1 * x), (V,)),
+        (lambda x: np.where(MASK, x, 0), (V,)),
+        (lambda x: np.where(x > 0, 1.0, [1, 2, 3, 4, 5]), (V,)),
+        (lambda x: np.where(x, x, 1.0), (V,)),
+        (lambda x: np.where(x > 0, x, x[:, :1]), (M,)),
+        (lambda x: np.clip(x, -0.5, 0.5), (V,)),
+        (lambda x: np.clip(x, None, 0.5), (V,)),
+        (lambda x: np.clip(x, 0, None), (V,)),
+        (lambda x: x.clip(0, 1), (V,)),
+        (lambda x: x.clip(min=0), (V,)),
+        (lambda x: np.clip(x, a_min=0, a_max=1), (V,)),
+        (lambda x: np.select([x > 1, x > 0], [x, x**2], 5.0), (V,)),
+        (lambda x: np.clip(x, x - 1, V), (V,)),
+    ],
+    "reductions": [
+        (lambda x: np.sum(x), (T,)),
+        (lambda x: np.sum(x, 1), (T,)),
+        (lambda x: np.sum(x, axis=-1), (T,)),
+        (lambda x: np.sum(x, axis=(0, 2)), (T,)),
+        (lambda x: np.sum(x, axis=(-1, 0), keepdims=True), (T,)),
+        (lambda x: np.sum(x, keepdims=True), (T,)),
+        (lambda x: np.sum(x, axis=np.int64(1)), (T,)),
+        (lambda x: np.sum(x, axis=()), (T,)),
+        (lambda x: np.sum(x, initial=2.0), (T,)),
+        (lambda x: np.sum(x), (S,)),
+        (lambda x: np.sum(x, dtype=np.float64), (T,)),
+        (lambda x: x.sum(), (T,)),
+        (lambda x: x.sum(0), (T,)),
+        (lambda x: x.sum(axis=1, keepdims=True), (T,)),
+        (lambda x: np.mean(x), (T,)),
+        (lambda x: x.mean(axis=(0, 1)), (T,)),
+        (lambda x: np.mean(x, 2, keepdims=True), (T,)),
+        (lambda x: np.max(x), (T,)),
+        (lambda x: np.amax(x, axis=1), (T,)),
+        (lambda x: x.max(-1), (T,)),
+        (lambda x: np.min(x, axis=0), (T,)),
+        (lambda x: np.amin(x), (T,)),
+        (lambda x: x.min(axis=(1, 2)), (T,)),
+        (lambda x: np.prod(x), (T,)),
+        (lambda x: x.prod(axis=1), (T,)),
+        (lambda x: np.ptp(x, axis=1), (T,)),
+        (lambda x: np.cumsum(x), (T,)),
+        (lambda x: np.cumsum(x, axis=-1), (T,)),
+        (lambda x: x.cumsum(0), (T,)),
+        (lambda x: np.var(x), (T,)),
+        (lambda x: np.var(x, axis=0, ddof=1), (T,)),
+        (lambda x: x.var(axis=(1, 2), keepdims=True), (T,)),
+        (lambda x: np.std(x), (T,)),
+        (lambda x: np.std(x, axis=-1, ddof=1), (T,)),
+        (lambda x: x.std(0), (T,)),
+        (lambda x: np.average(x, axis=1), (T,)),
+        (lambda x: np.average(x, weights=P), (V,)),
+        (lambda x: np.average(x, axis=0, weights=[1, 2, 3]), (M,)),
+        (lambda x: np.diff(x), (V,)),
+        (lambda x: np.diff(x, n=2, axis=0), (M,)),
+        (lambda x: np.linalg.norm(x), (V,)),
+        (lambda x: np.linalg.norm(x), (M,)),
+        (lambda x: np.linalg.norm(x, "fro"), (M,)),
+        (lambda x: np.linalg.norm(x, axis=1), (M,)),
+        (lambda x: np.linalg.norm(x, 2, axis=0, keepdims=True), (M,)),
+        (lambda x: np.linalg.norm(x, axis=(0, 2)), (T,)),
+        (lambda x: np.add.reduce(x), (M,)),
+        (lambda x: np.add.reduce(x, axis=None), (M,)),
+        (lambda x: np.multiply.reduce(x, axis=1), (M,)),
+        (lambda x: np.maximum.reduce(x), (M,)),
+        (lambda x: np.minimum.reduce(x, axis=1, keepdims=True), (M,)),
+        (lambda x: np.add.accumulate(x), (V,)),
+        (lambda x: np.logical_or.reduce(x > 0), (V,)),
+    ],
+    "shapes": [
+        (lambda x: np.reshape(x, (4, 3)), (M,)),
+        (lambda x: np.reshape(x, (2, -1)), (M,)),
+        (lambda x: np.reshape(x, -1), (M,)),
+        (lambda x: x.reshape(6, 2), (M,)),
+        (lambda x: x.reshape((2, 6)), (M,)),
+        (lambda x: x.reshape(-1, 3), (M,)),
+        (lambda x: x.reshape([3, -1]), (M,)),
+        (lambda x: np.ravel(x) + x.ravel() + x.flatten(), (M,)),
+        (lambda x: x.T, (M,)),
+        (lambda x: x.mT, (T,)),
+        (lambda x: np.transpose(x), (T,)),
+        (lambda x: x.T, (V,)),
+        (lambda x: np.transpose(x, (2, 0, 1)), (T,)),
+        (lambda x: x.transpose(1, 0, -1), (T,)),
+        (lambda x: x.transpose(), (T,)),
+        (lambda x: x.transpose((1, 0, 2)), (T,)),
+        (lambda x: np.swapaxes(x, 0, -1), (T,)),
+        (lambda x: x.swapaxes(0, 1), (T,)),
+        (lambda x: np.moveaxis(x, 0, -1), (T,)),
+        (lambda x: np.moveaxis(x, [0, 1], [-1, 0]), (T,)),
+        (lambda x: np.squeeze(x), (ONES,)),
+        (lambda x: np.squeeze(x, 0), (ONES,)),
+        (lambda x: x.squeeze(axis=(0, -1)), (ONES,)),
+        (lambda x: np.expand_dims(x, 0), (V,)),
+        (lambda x: np.expand_dims(x, (0, -1)), (V,)),
+        (lambda x: np.broadcast_to(x, (2, 5)), (V,)),
+        (lambda x: np.broadcast_arrays(x, np.ones((2, 1)))[0], (V,)),
+        (lambda x: np.atleast_1d(x), (S,)),
+        (lambda x: np.atleast_2d(x), (V,)),
+        (lambda x: np.atleast_2d(x), (S,)),
+        (lambda x: x * np.shape(x)[0] + np.ndim(x) + np.size(x) + np.size(x, 1), (M,)),
+        (lambda x: x * len(x) + x.size + x.ndim + x.shape[1], (M,)),
+        (lambda x: x.copy() + np.copy(x) + copy.copy(x) + copy.deepcopy(x), (M,)),
+        (lambda x: x.real + x.imag + np.real(x) + np.imag(x), (M,)),
+        (lambda x: x * (np.isrealobj(x) + np.iscomplexobj(x) + np.result_type(x, np.float32).itemsize), (M,)),
+        (lambda x: np.concatenate([x > 0, x]), (V,)),
+        (lambda x: x + np.zeros_like(x) + np.ones_like(x) + np.full_like(x, 3), (M,)),
+        (lambda x: np.full_like(x, x[0]), (V,)),
+        (lambda x: x + np.zeros_like(x, shape=(2, 1, 1)), (M,)),
+        (lambda x: x * np.empty_like(x).shape[0], (M,)),
+        (lambda x: x.astype(np.float64), (M,)),
+    ],
+    "joining": [
+        (lambda x: np.concatenate([x, x]), (V,)),
+        (lambda x: np.concatenate((x, M), axis=1), (M,)),
+        (lambda x: np.concatenate([x, [1, 2]]), (V,)),
+        (lambda x: np.concatenate([x, M], axis=None), (M,)),
+        (lambda x: np.concatenate(x), (T,)),
+        (lambda x, y: np.stack([x, y, x * y]), (V, P)),
+        (lambda x: np.stack([x, 2 * x], axis=-1), (V,)),
+        (lambda x: np.stack([x[0], 1.0, x[1]]), (V,)),
+        (lambda x: np.vstack([x, V]), (V,)),
+        (lambda x: np.hstack([x, 1.0]), (V,)),
+        (lambda x: np.hstack([x, x]), (M,)),
+        (lambda x: np.column_stack([x, V]), (V,)),
+        (lambda x: np.append(x, 3), (V,)),
+        (lambda x: np.append(x, M, axis=0), (M,)),
+        (lambda x: np.split(x, 2, axis=1)[1], (M,)),
+        (lambda x: np.split(x, [1, 3])[1], (V,)),
+        (lambda x: np.array_split(x, 3)[0], (V,)),
+        (lambda x: np.array_split(x, 3)[2], (V,)),
+        (lambda x: np.hsplit(x, 2)[0], (M,)),
+        (lambda x: np.vsplit(x, 3)[2], (M,)),
+        (lambda x: np.repeat(x, 2), (M,)),
+        (lambda x: np.repeat(x, [1, 0, 2], axis=0), (M,)),
+        (lambda x: x.repeat(3, axis=1), (M,)),
+        (lambda x: np.tile(x, 2), (V,)),
+        (lambda x: np.tile(x, (2, 1, 3)), (M,)),
+        (lambda x: np.tile(x, 1), (M,)),
+        (lambda x: np.flip(x), (M,)),
+        (lambda x: np.flip(x, 1), (M,)),
+        (lambda x: np.flip(x, (0, -1)), (T,)),
+        (lambda x: np.fliplr(x) + np.flipud(x), (M,)),
+        (lambda x: np.roll(x, 2), (M,)),
+        (lambda x: np.roll(x, -1, axis=1), (M,)),
+        (lambda x: np.roll(x, (1, 2), axis=(0, 1)), (M,)),
+        (lambda x: np.roll(x, 7), (V,)),
+        (lambda x: np.take(x, PLACES), (V,)),
+        (lambda x: np.take(x, [[0, 1], [2, -1]], axis=1), (M,)),
+        (lambda x: x.take(3), (M,)),
+    ],
+    "products": [
+        (lambda x: np.dot(x, V), (V,)),
+        (lambda x: np.dot(2.0, x), (V,)),
+        (lambda x: np.dot(M, x), (Q,)),
+        (lambda x: x.dot(M[0]), (M,)),
+        (lambda x: np.dot(x, Q), (T,)),
+        (lambda x: np.dot(T, x), (M[0],)),
+        (lambda x: np.dot(x, T.transpose(0, 2, 1)), (M,)),
+        (lambda x: np.dot(M[0], x), (T.transpose(0, 2, 1),)),
+        (lambda x: np.matmul(x, Q), (T,)),
+        (lambda x: np.inner(x, V), (V,)),
+        (lambda x: np.inner(x, M), (T,)),
+        (lambda x: np.inner(x, 2), (V,)),
+        (lambda x: np.outer(x, V), (P,)),
+        (lambda x: np.outer(x, S), (M,)),
+        (lambda x: np.vdot(x, M), (M,)),
+        (lambda x: np.vecdot(x, M), (M,)),
+        (lambda x: np.tensordot(x, M), (M,)),
+        (lambda x: np.tensordot(x, M, axes=([1], [0])), (T,)),
+        (lambda x: np.tensordot(x, V, axes=0), (V,)),
+        (lambda x: np.tensordot(x, T, axes=((1, 2), (1, 2))), (T,)),
+        (lambda x: np.tensordot(M, x, axes=1), (Q,)),
+        (lambda x: np.multiply.outer(x, M), (V,)),
+        (lambda x: np.trace(x), (Q,)),
+        (lambda x: np.trace(x, 1, 1, 2), (T,)),
+        (lambda x: x.trace(offset=-1), (Q,)),
+        (lambda x: np.diag(x), (Q,)),
+        (lambda x: np.diag(x, 1), (Q,)),
+        (lambda x: np.diag(x), (V,)),
+        (lambda x: np.diag(x, -2), (V,)),
+        (lambda x: np.diagonal(x, 0, 1, 2), (T,)),
+        (lambda x: x.diagonal(offset=1), (M,)),
+        (lambda x: np.diagflat(x), (M[:2, :2],)),
+        (lambda x: np.tril(x), (Q,)),
+        (lambda x: np.tril(x, -1) + np.triu(x, 2), (Q,)),
+        (lambda x: np.triu(x), (T,)),
+        (lambda x: np.triu(x), (V,)),
+    ],
+    "indexing": [
+        (lambda x: x[0] + x[-1], (V,)),
+        (lambda x: x[1:4], (V,)),
+        (lambda x: x[::-2], (V,)),
+        (lambda x: x[...], (V,)),
+        (lambda x: x[None], (V,)),
+        (lambda x: x[:, None, 1:], (M,)),
+        (lambda x: x[1, 2], (M,)),
+        (lambda x: x[..., -1], (T,)),
+        (lambda x: x[PLACES], (V,)),
+        (lambda x: x[[0, 0, 1]], (V,)),
+        (lambda x: x[[0, 1], [1, 1]], (M,)),
+        (lambda x: x[:, [0, 2]], (M,)),
+        (lambda x: x[MASK], (V,)),
+        (lambda x: x[V > 0], (V,)),
+        (lambda x: x[M > 0], (M,)),
+        (lambda x: x[0, :, [1, 2]], (T,)),
+        (lambda x: x[np.int64(1)], (V,)),
+        (lambda x: x[1][2], (M,)),
+        (lambda x: x[()], (V,)),
+        (lambda x: x[5:], (V,)),
+        (lambda x: x[[True, False, True, False, True]], (V,)),
+    ],
+    "python": [
+        (logistic, (S,)),
+        (in_place_names, (V,)),
+        (unpacked, (V,)),
+        (with_branch, (S,)),
+        (with_branch, (-S,)),
+        (printed, (S,)),
+        (containers, (V,)),
+        (Doubler(), (V,)),
+        (functools.partial(scaled, 3.0), (V,)),
+        (lambda x: sum(x), (V,)),
+        (lambda x: sum(t**2 for t in x), (V,)),
+        (lambda x: max(x) - min(x), (V,)),
+        (lambda x: sorted(x)[1], (V,)),
+        (lambda x: 3.0, (V,)),
+        (lambda x: x, (V,)),
+        (lambda x: [row.sum() for row in x], (M,)),
+        (lambda *xs: xs[0] * xs[1], (S, V)),
+        (lambda x: np.prod(x.shape) * x, (M,)),
+        (lambda p: p["W"] @ p["x"] + p["b"][0], ({"W": M, "x": M[0], "b": (S,)},)),
+        (lambda x: np.stack(list(reversed(x))), (V,)),
+        (lambda x: x if np.all(x > -99) else -x, (V,)),
+    ],
+}
+
+TABLE = [(family, k, code, args) for family, rows in CASES.items() for k, (code, args) in enumerate(rows)]
+
+
+def leaves_of(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves_of(item)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in leaves_of(item)]
+    return [value]
+
+
+def evaluated(code: Code, args: tuple[Any, ...]) -> list[Any]:
+    """Trace, check the graph's rules, evaluate at the same point."""
+    graph = record(code, args).graph
+    check(graph)
+    results = NUMPY.outputs(graph, NUMPY.run(graph, leaves_of(args)))
+    for result, type in zip(results, graph.output_types, strict=True):
+        assert np.shape(result) == type.shape
+    return results
+
+
+@pytest.mark.parametrize(
+    ("code", "args"), [row[2:] for row in TABLE], ids=[f"{family}-{k}" for family, k, _, _ in TABLE]
+)
+def test_graph_computes_what_numpy_computes(code: Code, args: tuple[Any, ...]) -> None:
+    with np.errstate(all="ignore"):
+        expected = leaves_of(code(*args))
+    results = evaluated(code, args)
+    assert len(results) == len(expected)
+    for result, want in zip(results, expected, strict=True):
+        assert np.shape(result) == np.shape(want)
+        assert (np.asarray(result).dtype == bool) == (np.asarray(want).dtype == bool)
+        np.testing.assert_allclose(
+            np.asarray(result, float), np.asarray(want, float), rtol=4.5e-16, atol=2e-16
+        )
+
+
+FLOAT32_CODE: list[Code] = [
+    lambda x: 2 * x + 1.5,
+    lambda x: x**2 - 3 / x,
+    lambda x: np.where(x > 0, x, 0.0),
+    lambda x: np.maximum(x, 0),
+    lambda x: np.sum(x),
+    lambda x: np.mean(x, axis=0),
+    lambda x: np.var(x),
+    lambda x: np.clip(x, 0, 1),
+    lambda x: np.round(x, 2),
+    lambda x: np.linalg.norm(x),
+    lambda x: x * np.arange(2, dtype=np.int8)[:, None],
+    lambda x: np.concatenate([x, x]),
+    lambda x: np.zeros_like(x) + x,
+    lambda x: np.tril(x),
+    lambda x: np.trunc(x),
+    lambda x: x + np.float64(1.0),
+    lambda x: x * np.arange(3),
+    lambda x: np.stack([x[0, 0], 1.0]),
+    lambda x: x @ x.T,
+    lambda x: x.astype(np.float64),
+    lambda x: np.float_power(x, 2),
+    lambda x: (x > 0) * 2.0,
+    lambda x: np.exp(x) / 3,
+    lambda x: np.sum(x, dtype=np.float64),
+    lambda x: x * np.float16(2),
+    lambda x: np.deg2rad(x),
+    lambda x: np.heaviside(x, 0.5),
+]
+
+
+@pytest.mark.parametrize("code", FLOAT32_CODE, ids=range(len(FLOAT32_CODE)))
+def test_float32_stays_float32_where_numpy_keeps_it(code: Code) -> None:
+    x = M[:2, :3].astype(np.float32)
+    want = np.asarray(code(x))
+    graph = record(code, (x,)).graph
+    (result,) = evaluated(code, (x,))
+    assert graph.output_types[0].dtype == want.dtype
+    assert np.asarray(result).dtype == want.dtype
+    tolerance = np.finfo(want.dtype).eps * 2
+    np.testing.assert_allclose(result, want, rtol=tolerance, atol=tolerance / 4)
+
+
+@pytest.mark.parametrize("value", [3, np.int32(3), np.array([1, 2, 3]), np.float16(2), True])
+def test_whole_numbers_enter_as_floats(value: Any) -> None:
+    graph = record(lambda x: 2 * x, (value,)).graph
+    assert graph.output_types[0].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("code", "axis", "keepdims"),
+    [
+        (lambda x: np.sum(x), None, False),
+        (lambda x: np.sum(x, axis=(2, 0, -2)), None, False),
+        (lambda x: np.max(x, axis=-1, keepdims=True), (2,), True),
+        (lambda x: np.mean(x, axis=2), (2,), False),
+        (lambda x: x.sum(axis=(2, 0), keepdims=np.True_), (0, 2), True),
+    ],
+)
+def test_axes_are_written_in_one_way(code: Code, axis: Any, keepdims: bool) -> None:
+    graph = record(code, (T,)).graph
+    params = graph.node(len(graph) - 1).params
+    assert (params["axis"], params["keepdims"]) == (axis, keepdims)
+    assert type(params["keepdims"]) is bool
+
+
+def test_equal_computations_are_one_node() -> None:
+    def code(x: Any) -> Any:
+        return np.sum(x, axis=(0, 1)) + np.sum(x) + x.sum(axis=(-1, -2))
+
+    assert record(code, (M,)).graph.operation_counts() == {"sum": 1, "add": 2}
+
+
+def test_a_square_is_one_row_however_it_is_written() -> None:
+    graph = record(lambda x: x**2 + np.square(x) + np.power(x, 2), (V,)).graph
+    assert graph.operation_counts() == {"square": 1, "add": 2}
+
+
+def test_a_literal_joins_its_kind_and_keeps_its_sign() -> None:
+    graph = record(lambda x: (x * 2 + 2.0 * x) + (x * 0.0 + x * -0.0), (S,)).graph
+    assert [repr(constant.value) for constant in graph.constants] == ["2", "2.0", "0.0", "-0.0"]
+
+
+def test_what_does_nothing_records_nothing() -> None:
+    graph = record(lambda x: np.squeeze(np.reshape(x.T.T, x.shape)).copy().astype(float), (M,)).graph
+    assert set(graph.operation_counts()) <= {"transpose"}
+
+
+def test_closing_over_an_outer_traced_value_captures_it() -> None:
+    inner_graphs = []
+
+    def outer(x: Any) -> Any:
+        inner = record(lambda y: y * x + np.sum(x * 2.0), (3.0,))
+        inner_graphs.append(inner)
+        return x
+
+    record(outer, (2.0,))
+    (inner,) = inner_graphs
+    check(inner.graph)
+    assert len(inner.captured) == 2  # x itself, and the 2x that was computed outside
+    assert NUMPY.outputs(inner.graph, NUMPY.run(inner.graph, [3.0, 2.0, 4.0])) == [10.0]
+
+
+def test_a_branch_is_guarded() -> None:
+    graph = record(with_branch, (0.7,)).graph
+    assert graph.guards[0].outcome
+    assert call_graph(graph, (0.7,)) == np.sin(0.7)
+    with pytest.raises(BranchError):
+        call_graph(graph, (-0.7,))
+
+
+def test_source_lines_are_the_users_also_through_numpy_and_methods() -> None:
+    def code(x: Any) -> Any:
+        return np.std(x).sum() + x.var()
+
+    graph = record(code, (V,)).graph
+    line = code.__code__.co_firstlineno + 1
+    assert {node.source.line for node in graph.nodes[1:]} == {line}
+    assert {node.source.file for node in graph.nodes[1:]} == {__file__}
+
+
+def test_a_loop_over_elements_of_a_long_vector() -> None:
+    def code(x: Any) -> Any:
+        total = x[0]
+        for i in range(1, len(x)):
+            total = total + x[i] * x[i - 1]
+        return total
+
+    x = np.linspace(-1.0, 1.0, 10_000)
+    graph = record(code, (x,)).graph
+    assert graph.operation_counts()["index"] == 10_000
+    assert NUMPY.outputs(graph, NUMPY.run(graph, [x]))[0] == pytest.approx(code(x), rel=1e-12)
+
+
+SMOOTH: list[tuple[Code, Any]] = [
+    (lambda x: np.var(x, axis=0, ddof=1), M),
+    (lambda x: np.std(x), M),
+    (lambda x: np.ptp(x, axis=1), M),
+    (lambda x: np.average(x, axis=0, weights=[1, 2, 3]), M),
+    (lambda x: np.average(V, weights=x), P),
+    (lambda x: np.diff(x, 2), V),
+    (lambda x: np.linalg.norm(x, axis=1), M),
+    (lambda x: np.tensordot(x, M, axes=([1], [0])), T),
+    (lambda x: np.dot(x, T.transpose(0, 2, 1)), M),
+    (lambda x: np.inner(x, x), M),
+    (lambda x: np.outer(x, x), M),
+    (lambda x: np.vecdot(x, x), M),
+    (lambda x: np.multiply.outer(x, x), V),
+    (lambda x: np.trace(x, 1) * np.diag(x), Q),
+    (lambda x: np.diag(x, 1) @ np.diag(x, -1), V),
+    (lambda x: np.tril(x) @ np.triu(x, 1), Q),
+    (lambda x: np.repeat(x, [1, 0, 2], axis=0), M),
+    (lambda x: np.tile(x**2, (2, 2)), M),
+    (lambda x: np.flip(x, 0) * x, M),
+    (lambda x: np.roll(x, 1, axis=1) * x, M),
+    (lambda x: np.take(x, PLACES) ** 2, V),
+    (lambda x: np.concatenate([x, x**2]), V),
+    (lambda x: np.column_stack([x, x**2]), V),
+    (lambda x: np.split(x, 2, axis=1)[1] * np.split(x, 2, axis=1)[0], M),
+    (lambda x: np.clip(x, -0.5, None) ** 2, V),
+    (lambda x: np.select([x > 1, x > 0], [x**3, x**2], x), V),
+    (lambda x: np.where(x > 0, np.sin(x), x**2), V),
+    (lambda x: np.moveaxis(x, 0, -1) ** 2, T),
+    (lambda x: np.cumsum(x**2), M),
+    (lambda x: np.prod(x, axis=1), M),
+    (lambda x: np.maximum.reduce(x * 2, axis=1), M),
+    (lambda x: np.float_power(x, 3), P),
+    (lambda x: np.deg2rad(x) ** 2, V),
+    (lambda x: x[[0, 0, 1]] ** 2, V),
+    (lambda x: (x > 0) * x**2, V),
+    (lambda x: np.mean(x, axis=(0, 2), keepdims=True) * x, T),
+    (lambda x: np.full_like(x, x[0] ** 2), V),
+    (lambda x: np.hstack([x.ravel(), np.sum(x)]) ** 2, M),
+]
+
+
+@pytest.mark.parametrize(("code", "x"), SMOOTH, ids=range(len(SMOOTH)))
+def test_derivatives_of_composed_functions(code: Code, x: Any) -> None:
+    """Both sweeps against central differences along a random direction, weighted by a random cotangent."""
+    rng = np.random.default_rng(3)
+    graph = record(code, (x,)).graph
+    values = NUMPY.run(graph, [x])
+    direction, cotangent = rng.normal(size=x.shape), rng.normal(size=np.shape(code(x)))
+    h = 1e-6
+    expected = np.sum(cotangent * (code(x + h * direction) - code(x - h * direction))) / (2 * h)
+    output = graph.outputs[0]
+    tangent = forward_sweep(graph, NUMPY, values, [direction])[output]
+    adjoint = reverse_sweep(graph, NUMPY, values, [(output, cotangent)])[0]
+    assert np.sum(cotangent * tangent) == pytest.approx(expected, rel=1e-7, abs=1e-7)
+    assert np.sum(adjoint * direction) == pytest.approx(np.sum(cotangent * tangent), rel=1e-12, abs=1e-12)
+
+
+def test_printing_a_traced_value_shows_its_type() -> None:
+    shown = []
+    record(lambda x: shown.append(f"{x} {x:.3f}") or x, (M,))
+    assert shown == ["Traced(float64 3×4) Traced(float64 3×4)"]
+
+
+def test_tracing_is_quick_and_slim() -> None:
+    """Far looser than what is measured, so that only a lost fast path fails it."""
+
+    def code(x: Any) -> Any:
+        for _ in range(10_000):
+            x = 4.0 * x * (1.0 - x)
+        return x
+
+    started = time.process_time()
+    graph = record(code, (0.3,)).graph
+    assert len(graph) == 30_001
+    assert time.process_time() - started < 1.0
+    tracemalloc.start()
+    record(code, (0.3,))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak / len(graph) <= 400

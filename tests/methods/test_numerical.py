@@ -1,0 +1,193 @@
+"""Differences: schemes, steps, the U-shaped curve of row D6, what is refused and what is said."""
+
+import numpy as np
+import pytest
+
+from adlab.errors import BranchError, InputError, MethodError
+from adlab.frontends.dispatch import to_graph
+from adlab.methods import method_named
+from adlab.methods.reference import reference
+from adlab.primitives import TABLE
+
+NUMERICAL = method_named("numerical")
+
+
+def logistic(n):
+    def l(x):
+        for _ in range(n - 1):
+            x = 4 * x * (1 - x)
+        return x
+
+    return l
+
+
+def derivative(f, *args, **options):
+    graph = to_graph(f, args).graph
+    return NUMERICAL.derivative(graph, args, **options)
+
+
+def slope(f, x, **options):
+    return float(derivative(f, x, **options).jacobians[0][0])
+
+
+def error_curve(scheme, exponents):
+    exact = reference(to_graph(logistic(4), (0.2,)).graph, (0.2,)).jacobians[0][0]
+    return {k: abs(slope(logistic(4), 0.2, scheme=scheme, h=10.0**k) - float(exact)) for k in exponents}
+
+
+def test_the_error_of_differences_over_h_is_u_shaped():
+    exponents = np.arange(-14, 0, 0.5)
+    forward, central = error_curve("forward", exponents), error_curve("central", exponents)
+    assert -9.5 <= min(forward, key=forward.get) <= -7.5
+    assert 1e-8 < min(forward.values()) < 3e-7
+    assert -7.5 <= min(central, key=central.get) <= -5.5
+    assert min(central.values()) < 3e-10
+    assert 4e-10 < central[-6.0] < 9e-10
+    for curve in (forward, central):
+        assert curve[-14.0] > 1000 * min(curve.values()) < 1e-3 * curve[-0.5]
+
+
+@pytest.mark.parametrize(("scheme", "order"), [("forward", 1), ("central", 2)])
+def test_truncation_falls_with_the_order_of_the_scheme(scheme, order):
+    errors = error_curve(scheme, (-4, -3))
+    assert np.log10(errors[-3] / errors[-4]) == pytest.approx(order, abs=0.1)
+
+
+@pytest.mark.parametrize("scheme", ["forward", "central"])
+def test_rounding_grows_as_the_step_shrinks(scheme):
+    errors = error_curve(scheme, range(-15, -9))
+    assert max(errors[k] for k in (-15, -14)) > 100 * min(errors[k] for k in (-11, -10))
+
+
+@pytest.mark.parametrize("h", [None, 1e-9, 1e-20, 1e-100])
+def test_the_complex_step_has_no_rounding_side(h):
+    assert abs(slope(logistic(4), 0.2, scheme="complex", h=h) - 9.0660864) <= 1e-14
+
+
+def test_perturbs_each_element_of_vectors_and_matrices():
+    w = np.arange(1.0, 4.0)
+    matrix = np.arange(6.0).reshape(2, 3)
+    found = derivative(lambda m, v: m @ v, matrix, w)
+    by_matrix, by_vector = found.jacobians[0]
+    expected = np.zeros((2, 2, 3))
+    expected[0, 0], expected[1, 1] = w, w
+    np.testing.assert_allclose(by_matrix, expected, atol=1e-9)
+    np.testing.assert_allclose(by_vector, matrix, atol=1e-9)
+    assert found.cost.evaluations == 1 + 2 * (6 + 3)
+
+
+def test_the_default_step_divides_by_the_distance_really_moved():
+    assert slope(lambda x: x, 0.1) == 1.0
+    assert slope(lambda x: 3 * x, 1e9, scheme="forward") == 3.0
+
+
+def test_richardson_states_an_error_bar_that_holds():
+    for x in (0.1, 0.7, 2.0, 9.0):
+        found = derivative(lambda x: np.exp(np.sin(x)) * x, x, scheme="richardson")
+        exact = np.exp(np.sin(x)) * (1 + x * np.cos(x))
+        bar = float(found.error[0][0])
+        assert abs(float(found.jacobians[0][0]) - exact) <= bar < 1e-8
+
+
+def test_richardson_survives_steps_that_leave_the_domain():
+    assert slope(np.log, 0.05, scheme="richardson") == pytest.approx(20.0, rel=1e-7)
+
+
+def test_float32_uses_the_epsilon_of_float32():
+    found = derivative(np.exp, np.float32(1)).jacobians[0][0]
+    assert found.dtype == np.float32
+    assert found == pytest.approx(np.e, rel=1e-3)
+
+
+@pytest.mark.parametrize("h", [0, -1e-6, np.nan, np.inf, "small", True])
+def test_refuses_a_step_that_is_no_positive_number(h):
+    with pytest.raises(InputError, match="positive finite number"):
+        derivative(np.sin, 1.0, h=h)
+
+
+def test_refuses_a_step_that_vanishes_next_to_x():
+    with pytest.raises(InputError, match="vanishes next to x"):
+        derivative(lambda x: x, 1e20, h=1e-3)
+
+
+def test_refuses_unknown_schemes_and_options():
+    with pytest.raises(InputError, match="central, forward, complex, richardson"):
+        derivative(np.sin, 1.0, scheme="backward")
+    with pytest.raises(InputError, match="its options are scheme, h"):
+        derivative(np.sin, 1.0, step=1e-3)
+
+
+def branching(x):
+    return x * x if x > 1.0 else -x
+
+
+@pytest.mark.parametrize("scheme", ["central", "forward"])
+@pytest.mark.parametrize(("x", "exact"), [(1.0, -1.0), (np.nextafter(1.0, 2.0), 2.0)])
+def test_next_to_a_branch_the_difference_is_one_sided_and_says_so(scheme, x, exact):
+    found = derivative(branching, float(x), scheme=scheme)
+    assert float(found.jacobians[0][0]) == pytest.approx(exact, rel=1e-6)
+    crossed = scheme == "central" or x == 1.0
+    assert bool(found.notes) == crossed
+    if crossed:
+        assert "crosses a branch" in found.notes[0]
+
+
+def test_a_branch_on_both_sides_is_an_error():
+    def spike(x):
+        return 5 * x if (x > 0.9999999) & (x < 1.0000001) else 0 * x
+
+    with pytest.raises(BranchError, match="np.where"):
+        derivative(spike, 1.0)
+
+
+def test_richardson_shrinks_away_from_a_branch():
+    assert slope(branching, 1.05, scheme="richardson") == pytest.approx(2.1, rel=1e-6)
+
+
+SMOOTH = [
+    row
+    for row in TABLE.values()
+    if row.elementwise and row.rule is not None and row.name not in ("polygamma", "where", "stop_gradient")
+]
+
+
+@pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
+def test_the_complex_step_continues_every_elementwise_row(row):
+    from adlab.ir.builder import Builder
+    from adlab.ir.types import SCALAR
+
+    builder = Builder()
+    inputs = tuple(builder.input(f"x{k}", SCALAR) for k in range(row.arity))
+    graph = builder.finish([builder.apply(row, inputs)])
+    random = np.random.default_rng(3)
+    points = [[random.uniform(*interval) for interval in row.domain.intervals] for _ in range(4)]
+    tiny = [point for point in row.domain.samples if any(0 < abs(x) < 1e-20 for x in point)]
+    for point in [*points, *(point for point in row.domain.samples if point not in tiny)]:
+        point = tuple(float(x) for x in point)
+        exact = reference(graph, point)
+        found = NUMERICAL.derivative(graph, point, scheme="complex")
+        assert float(found.values[0]) == pytest.approx(float(exact.values[0]), rel=1e-12, abs=1e-15)
+        for given, wanted in zip(found.jacobians[0], exact.jacobians[0], strict=True):
+            if np.isfinite(float(wanted)):
+                assert float(given) == pytest.approx(float(wanted), rel=1e-11, abs=1e-14)
+
+
+def test_the_complex_step_names_a_primitive_that_it_cannot_continue():
+    from adlab.ir.builder import Builder
+    from adlab.ir.types import SCALAR
+
+    builder = Builder()
+    x = builder.input("x", SCALAR)
+    graph = builder.finish([builder.apply(TABLE["polygamma"], (builder.literal(1), x))])
+    with pytest.raises(MethodError, match=r"polygamma .*scheme='central'"):
+        NUMERICAL.derivative(graph, (1.5,), scheme="complex")
+
+
+def test_the_complex_step_picks_the_largest_element_and_shares_ties():
+    x = np.array([1.0, 3.0, 3.0])
+    np.testing.assert_array_equal(derivative(np.max, x, scheme="complex").jacobians[0][0], [0, 0.5, 0.5])
+
+
+def test_outside_the_domain_the_complex_step_is_not_a_number():
+    for f in (np.log, np.sqrt, np.arcsin):
+        assert np.isnan(slope(f, -2.0, scheme="complex"))
