@@ -30,9 +30,9 @@ def _data() -> tuple[Any, ...]:
     return X, W, b, Y
 
 
-def _squared(difference: Any) -> Any:
+def _squared_loss(output: Any, target: Any) -> Any:
     with scope("loss"):
-        return np.sum(difference**2) / 2
+        return np.sum((output - target) ** 2) / 2
 
 
 def one_layer(engine: str = "builtin") -> Drawing:
@@ -41,7 +41,7 @@ def one_layer(engine: str = "builtin") -> Drawing:
     def network(X: Any, W: Any, b: Any, Y: Any) -> Any:
         with scope("layer"):
             hidden = sigmoid(X @ W + b)
-        return _squared(hidden - Y)
+        return _squared_loss(hidden, Y)
 
     return draw(network, *_data(), parameters=("W", "b"), engine=engine)
 
@@ -52,7 +52,7 @@ def one_layer_prelu(engine: str = "builtin") -> Drawing:
     def network(X: Any, W: Any, b: Any, alpha: Any, Y: Any) -> Any:
         with scope("layer"):
             hidden = leaky_relu(X @ W + b, alpha)
-        return _squared(hidden - Y)
+        return _squared_loss(hidden, Y)
 
     X, W, b, Y = _data()
     return draw(network, X, W, b, 0.25, Y, parameters=("W", "b", "alpha"), engine=engine)
@@ -64,7 +64,7 @@ def one_layer_prelu_regulariser(engine: str = "builtin") -> Drawing:
     def network(X: Any, W: Any, b: Any, alpha: Any, Y: Any) -> Any:
         with scope("layer"):
             hidden = leaky_relu(X @ W + b, alpha)
-        data = _squared(hidden - Y)
+        data = _squared_loss(hidden, Y)
         with scope("regulariser"):
             penalty = 0.1 * np.sum(W**2)
         return data + penalty

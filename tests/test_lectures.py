@@ -199,8 +199,8 @@ def test_row_d14_figures_are_what_the_code_makes(name: str) -> None:
     ("name", "parameters", "scopes"),
     [
         ("one-layer", {"W", "b"}, {"layer", "loss"}),
-        ("one-layer-prelu", {"W", "b", "alpha"}, {"layer", "loss"}),
-        ("one-layer-prelu-regulariser", {"W", "b", "alpha"}, {"layer", "loss", "regulariser"}),
+        ("one-layer-prelu", {"W", "b", "α"}, {"layer", "loss"}),
+        ("one-layer-prelu-regulariser", {"W", "b", "α"}, {"layer", "loss", "regulariser"}),
     ],
 )
 def test_row_d14_networks_have_their_parts(name: str, parameters: set, scopes: set) -> None:

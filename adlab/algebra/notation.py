@@ -1,8 +1,9 @@
 """Formulas as they are written: the carrier behind every printed trace and every edge label.
 
-Evaluating a rule here builds what the rule says, ``1/v0`` or ``v1 · v0``, without simplifying or reordering, and remembers the
-number each part has at the point. The same tree is printed with names (formula) and with numbers (substituted), as text,
-LaTeX or MathML, by `adlab.render.formula`. Because numbers are at hand, a choice by cases shows the case that applies.
+Evaluating a rule here builds what the rule says, ``1/v0`` or ``v1 · v0``, without simplifying or reordering,
+and remembers the number each part has at the point. The same tree is printed with names (formula) and with
+numbers (substituted), as text, LaTeX or MathML, by `adlab.render.formula`. Because numbers are at hand, a
+choice by cases shows the case that applies.
 """
 
 from __future__ import annotations

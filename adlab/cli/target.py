@@ -65,10 +65,12 @@ def _load(path: Path) -> ModuleType:
     with _importable(path.resolve().parent, name, module):
         try:
             spec.loader.exec_module(module)
-        except OSError as error:
-            raise InputError(f"The file {path} cannot be read: {_described(error)}.") from error
         except (Exception, SystemExit) as error:
-            raise InputError(f"{path}{_line(error, path)} raised an error while it was imported: {_described(error)}.") from error
+            line = _line(error, path)
+            if isinstance(error, OSError) and not line:
+                raise InputError(f"The file {path} cannot be read: {_described(error)}.") from error
+            what = f"{path}{line} raised an error while it was imported"
+            raise InputError(f"{what}: {_described(error)}.") from error
     return module
 
 

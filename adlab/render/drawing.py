@@ -84,8 +84,12 @@ def name_runs(name: str) -> Runs:
     match = re.fullmatch(r"([^\W\d_]+)_?(\d*)", name)
     if not match:
         return ((name, "i"),)
-    base = GREEK_LETTERS.get(match[1], match[1]) if match[1] in GREEK else match[1]
+    base = _greek(match[1])
     return ((base, "i"), (match[2], "sub")) if match[2] else ((base, "i"),)
+
+
+def _greek(name: str) -> str:
+    return GREEK_LETTERS.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -339,7 +343,7 @@ class _Painter:
         if graph.primitives[i].composite:
             title: Runs = ((dict(graph.params[i])["name"], "b"),)
         else:
-            title = ((graph.inputs[i], "b"),) if row.kind == "input" else self._operation_title(i)
+            title = ((_greek(graph.inputs[i]), "b"),) if row.kind == "input" else self._operation_title(i)
         corner: Runs = ((shape_text(graph.types[i].shape), "grey"),)
         return Box(f"n{i}", role, title, corner, self._tensor_rows(i), scope)
 

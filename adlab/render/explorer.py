@@ -55,7 +55,6 @@ TITLE_SIZE = 60
 MODES = ("value", "tangent", "adjoint")
 MARKS = {"": 0, "dot": 1, "bar": 2}
 LATEX = Style("latex", 4)
-DIGITS = Style("text", 4)
 METHODS = {
     "forward difference": ("numerical (forward)", "(f(x + h) − f(x))/h"),
     "central difference": ("numerical (central)", "(f(x + h) − f(x − h))/2h"),
@@ -66,6 +65,16 @@ METHODS = {
 """The rows of the table of methods: the script's word, the heading, what it means."""
 ROOM, LABEL_ROOM = "−0.001234", "−0.2837"
 """The widest numbers that boxes and labels leave room for while inputs move."""
+
+
+class _Significant(Style):
+    """Text with four significant digits, as in pictures and as the script writes numbers."""
+
+    def number(self, value: Any) -> str:
+        return self.array(value) if np.ndim(value) else significant(value)
+
+
+NUMBERS = _Significant()
 
 
 @dataclass(frozen=True)
@@ -212,8 +221,8 @@ def _static_table(trace: Trace, mode: str) -> str:
 
 def _static_row(row: Row, mode: str, column: str) -> str:
     formula, value = _cell(row, mode, column)
-    numbers = write(formula, DIGITS, substitute=True) if formula is not None and can_substitute(formula) else ""
-    known = row.value.dtype != BOOL if mode != "value" and hasattr(row.value, "dtype") else True
+    numbers = write(formula, NUMBERS, substitute=True) if formula is not None and can_substitute(formula) else ""
+    known = mode == "value" or getattr(row.value, "dtype", None) != BOOL
     result = (summary(value) if np.ndim(value) else significant(value)) if known else "·"
     head = _math(_equation(row, mode, formula, column))
     return f'<tr><th scope="row">{head}</th><td class="numbers">{escape(numbers)}</td><td class="{mode}">{result}</td></tr>'
@@ -393,7 +402,7 @@ def _live_row(program: Program, node: int, traces: Sequence[Trace]) -> str:
         general = program.general_adjoint(node, k)
         if general is not None:
             spans.append(_formula_span(other, "adjoint", general, column, output, general=True))
-    numbers = write(row.formula, DIGITS, substitute=True) if row.formula is not None else ""
+    numbers = write(row.formula, NUMBERS, substitute=True) if row.formula is not None else ""
     adjoint_value = row.adjoint.value if row.adjoint is not None else 0.0
     results = (row.value, row.tangents[column].value, adjoint_value)
     cells = "".join(
@@ -415,6 +424,8 @@ def _equation(row: Row, mode: str, formula: Term | None, column: str) -> str:
     name = write(Term(row.name._replace(mark=mark), (), 0.0), LATEX)
     if formula is not None:
         return f"{name} = {write(formula, LATEX)}"
+    if mode != "value" and getattr(row.value, "dtype", None) == BOOL:
+        return rf"{write(Term(row.name, (), 0.0), LATEX)} \text{{ is true or false}}"
     if row.kind == "input" and mode == "value":
         return f"{name} = {latex_name(row.label)}"
     if row.kind == "input" and mode == "tangent":

@@ -1,11 +1,11 @@
 """Formulas on paper: one walk over a `Term`, several styles.
 
-A style says how names, numbers and parentheses look; what an operation looks like stands in its row of the rule table. The
-substituted form is the same walk with names replaced by their numbers, negative ones in parentheses. MathML is made from
-the LaTeX form, so that there is one set of templates for both.
+A style says how names, numbers and parentheses look; what an operation looks like stands in its row of the
+rule table. The substituted form is the same walk with names replaced by their numbers, negative ones in
+parentheses. MathML is made from the LaTeX form, so that there is one set of templates for both.
 
-The walk keeps its own stack, and a formula that only grows to the right (a sum of ten thousand contributions) is appended to
-piece by piece, so that depth and length cost linear time.
+The walk keeps its own stack, and a formula that only grows to the right (a sum of ten thousand contributions)
+is appended to piece by piece, so that depth and length cost linear time.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ FRACTION = PRODUCT + 5
 
 DOT, BAR = "\u0307", "\u0304"
 
-_PLAIN = str.maketrans({"·": "*", "−": "-", "≤": "<=", "≥": ">=", "≠": "!=", "²": "^2", "ᵀ": ".T", "∂": "d", "…": "..."})
+_PLAIN = str.maketrans(
+    {"·": "*", "−": "-", "≤": "<=", "≥": ">=", "≠": "!=", "²": "^2", "ᵀ": ".T", "∂": "d", "…": "..."}
+)
 
 
 class Piece:
@@ -112,7 +114,11 @@ class Style:
         if self.kind == "latex":
             return _latex_symbol(name)
         if self.kind == "ascii":
-            return {"": "", "dot": "d", "bar": "b"}[name.mark] + ascii_name(name.base) + name.index.replace("-", "m")
+            return (
+                {"": "", "dot": "d", "bar": "b"}[name.mark]
+                + ascii_name(name.base)
+                + name.index.replace("-", "m")
+            )
         index = name.index.translate(SUBSCRIPTS) if name.index.startswith("-") else name.index
         return name.base[:1] + {"": "", "dot": DOT, "bar": BAR}[name.mark] + name.base[1:] + index
 
@@ -131,7 +137,8 @@ def write(term: Term | int | float, style: Style = TEXT, *, substitute: bool = F
     ----------
     term : Term or number
     style : Style
-        "text" parses back as an expression, "ascii" as well; "latex" and "mathml" are mathematics without delimiters.
+        "text" parses back as an expression, "ascii" as well; "latex" and "mathml" are mathematics without
+        delimiters.
     substitute : bool
         Write the numbers that the names have at the point.
 
@@ -204,7 +211,12 @@ def _application(term: Term, parts: list[Piece], style: Style) -> Piece:
     head = term.head
     if isinstance(head, Primitive) and head.name == "power" and style.kind != "latex":
         return _power(term, parts, style)
-    if isinstance(head, Primitive) and head.name == "negative" and style.kind != "latex" and _is_unsigned(term.args[0]):
+    if (
+        isinstance(head, Primitive)
+        and head.name == "negative"
+        and style.kind != "latex"
+        and _is_unsigned(term.args[0])
+    ):
         return Piece(f"negative({parts[0].text})", ATOM)  # "−2" would read as the literal −2
     assert isinstance(head, (Primitive, Notation))
     notation = head if isinstance(head, Notation) else notation_of(head, term.params)
@@ -251,7 +263,9 @@ def _wanted(notation: Notation, position: int, latex: bool) -> int:
 
 @lru_cache(maxsize=1024)
 def _enclosed(template: str, position: int) -> bool:
-    r"""Return whether a LaTeX template itself fences the operand: below a root, in a fraction, raised as an exponent."""
+    r"""Return whether a LaTeX template itself fences the operand: below a root, in a fraction, raised as an
+    exponent.
+    """
     place = f"{{{position}}}"
     return any(mark + place in template for mark in ("^{{", r"\sqrt{{", r"\sqrt[3]{{", r"\frac{{", r"}}{{"))
 
@@ -296,8 +310,10 @@ def _param(name: str, value: Any, style: Style) -> str:
     text = _param_value(name, value)
     if style.kind != "latex":
         return f", {name}={text}"
-    return rf", \mathrm{{{name}}}={text}".replace("_", r"\_") if not any(map(str.isalpha, text)) else (
-        rf", \mathrm{{{name}}}=\mathrm{{{text}}}".replace("_", r"\_")
+    return (
+        rf", \mathrm{{{name}}}={text}".replace("_", r"\_")
+        if not any(map(str.isalpha, text))
+        else (rf", \mathrm{{{name}}}=\mathrm{{{text}}}".replace("_", r"\_"))
     )
 
 

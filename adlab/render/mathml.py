@@ -1,9 +1,9 @@
 r"""MathML from LaTeX: the small part of LaTeX that our own templates are written in, and nothing else.
 
-Each notation is given once, as LaTeX; browsers want MathML. This reads LaTeX token by token with a stack of open groups and
-writes what it finds: fractions, roots, scripts, accents, fences, small matrices, words. A command it does not know becomes
-an identifier with the command's name, so a user's own notation is never lost. The result is well-formed XML whatever comes
-in.
+Each notation is given once, as LaTeX; browsers want MathML. This reads LaTeX token by token with a stack of
+open groups and writes what it finds: fractions, roots, scripts, accents, fences, small matrices, words. A
+command it does not know becomes an identifier with the command's name, so a user's own notation is never
+lost. The result is well-formed XML whatever comes in.
 """
 
 from __future__ import annotations
@@ -278,7 +278,11 @@ def _row(items: Sequence[Node], *, bare: bool = False) -> str:
 def _fence(mark: str, form: str, tall: bool) -> str:
     """Return a fence; one around low content keeps its size, because stretched fences carry space with them."""
     stretchy = "true" if tall else "false"
-    return f'<mo fence="true" form="{form}" stretchy="{stretchy}" lspace="0" rspace="0">{escape(mark)}</mo>' if mark else ""
+    return (
+        f'<mo fence="true" form="{form}" stretchy="{stretchy}" lspace="0" rspace="0">{escape(mark)}</mo>'
+        if mark
+        else ""
+    )
 
 
 def _operator(mark: str, before: Sequence[Node]) -> Node:

@@ -1,7 +1,7 @@
 r"""Names in LaTeX and in ASCII: ``x1`` is x₁, ``alpha`` is α, ``params.W[0]`` and ``ŷ`` are legal too.
 
-A name of several letters is one identifier, not a product, so it is set as a word. Digits at its end are its index. Whatever a
-name holds, what comes out is legal LaTeX mathematics with balanced braces.
+A name of several letters is one identifier, not a product, so it is set as a word. Digits at its end are its
+index. Whatever a name holds, what comes out is legal LaTeX mathematics with balanced braces.
 """
 
 from __future__ import annotations

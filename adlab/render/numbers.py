@@ -1,7 +1,7 @@
 """How numbers are written: a fixed number of decimals, a true minus sign, no trailing zeros.
 
-Numbers too small for the decimals, or too large to read, turn to scientific notation instead of to 0. Arrays of a few
-elements are written in full, larger ones as shape and norm.
+Numbers too small for the decimals, or too large to read, turn to scientific notation instead of to 0. Arrays
+of a few elements are written in full, larger ones as shape and norm.
 """
 
 from __future__ import annotations

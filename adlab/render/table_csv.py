@@ -16,7 +16,8 @@ from adlab.render.tables import Entry, Sheet, Value
 def write_csv(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     r"""Return rows as CSV.
 
-    Numbers have all their digits, arrays are nested lists, NaN and infinities are ``nan``, ``inf`` and ``-inf``; None is empty.
+    Numbers have all their digits, arrays are nested lists, NaN and infinities are ``nan``, ``inf`` and
+    ``-inf``; None is empty.
 
     Examples
     --------
@@ -45,7 +46,9 @@ def to_csv(sheet: Sheet) -> str:
     parts = []
     for table in sheet.tables:
         headers = [pen.spell(column.header) or column.kind for column in table.columns]
-        rows = [[_exact_or_text(cell, pen) for cell in line.cells] for line in table.lines if not line.heading]
+        rows = [
+            [_exact_or_text(cell, pen) for cell in line.cells] for line in table.lines if not line.heading
+        ]
         title = pen.spell(table.title) if len(sheet.tables) > 1 else ""
         parts.append((f"# {title}\n" if title else "") + write_csv(headers, rows))
     return "\n".join(parts)

@@ -1,6 +1,7 @@
 """Tables as HTML: a plain ``<table>`` with MathML and no script, as a fragment or as a page of its own.
 
-Browsers have no alignment at the decimal point, so numbers are padded with spaces as wide as a digit and as a point.
+Browsers have no alignment at the decimal point, so numbers are padded with spaces as wide as a digit and as a
+point.
 """
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ def to_html(sheet: Sheet, *, digits: int = 3, full: bool = False, page: bool = F
     pen = HtmlPen(digits, full)
     blocks = [f'<div class="adlab">\n<style>\n{CSS}\n</style>']
     if sheet.head:
-        blocks.append(f'<p class="head">{"".join(f"<span>{pen.spell(entry)}</span> " for entry in sheet.head)}</p>')
+        blocks.append(
+            f'<p class="head">{"".join(f"<span>{pen.spell(entry)}</span> " for entry in sheet.head)}</p>'
+        )
     for tables in _rows_of_tables(sheet.tables):
         inner = "\n".join(f"<div>\n{_table(table, pen)}\n</div>" for table in tables)
         blocks.append(f'<div class="tables">\n{inner}\n</div>')
@@ -154,7 +157,15 @@ def _table(table: Table, pen: Pen) -> str:
     parts = [f'<table class="{table.role}">' if table.role else "<table>"]
     title = pen.spell(table.title)
     parts += [f"<caption>{title}</caption>"] if title else []
-    parts += ["<thead>", *_headers(table.columns, pen), "</thead>", "<tbody>", *_rows(table, pen), "</tbody>", "</table>"]
+    parts += [
+        "<thead>",
+        *_headers(table.columns, pen),
+        "</thead>",
+        "<tbody>",
+        *_rows(table, pen),
+        "</tbody>",
+        "</table>",
+    ]
     parts += [f'<p class="note">{pen.spell(note)}</p>' for note in table.notes]
     return "\n".join(parts)
 
@@ -169,7 +180,9 @@ def _headers(columns: Sequence[Column], pen: Pen) -> Iterator[str]:
     cells = []
     for column in columns:
         kind = f' class="{column.kind}"' if column.kind in ("value", "numbers") else ""
-        cells.append("<th></th><th></th>" if column.kind == "name" else f"<th{kind}>{pen.spell(column.header)}</th>")
+        cells.append(
+            "<th></th><th></th>" if column.kind == "name" else f"<th{kind}>{pen.spell(column.header)}</th>"
+        )
     yield f"<tr>{''.join(cells)}</tr>"
 
 
@@ -210,7 +223,9 @@ def _indent(line: Line) -> str:
     return f' style="padding-left:{1.2 * line.depth + 0.4:.1f}em"' if line.depth else ""
 
 
-_NUMBER = re.compile(r"(−?\d+)(\.\d+)?[\u2007\u2008]*$|−?∞|NaN|true|false|−?\d+(\.\d+)? × 10<sup>−?\d+</sup>$")
+_NUMBER = re.compile(
+    r"(−?\d+)(\.\d+)?[\u2007\u2008]*$|−?∞|NaN|true|false|−?\d+(\.\d+)? × 10<sup>−?\d+</sup>$"
+)
 
 
 def align_points(texts: Sequence[str]) -> list[str]:

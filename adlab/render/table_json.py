@@ -13,7 +13,8 @@ from adlab.render.tables import Entry, Sheet, Table, Value
 
 
 def exact(value: Any) -> Any:
-    """Return a value as JSON has it: numbers in full precision, arrays as nested lists, "inf", "-inf" and "nan".
+    """Return a value as JSON has it: numbers in full precision, arrays as nested lists, "inf", "-inf" and
+    "nan".
 
     Examples
     --------

@@ -1,7 +1,7 @@
 r"""Tables as LaTeX: booktabs, mathematics in the cells, numbers aligned at the decimal point.
 
-The fragment needs ``\usepackage{amsmath,booktabs,graphicx,longtable}``: a table wider than the line is shrunk to it, a long one
-runs over pages. ``document=True`` gives a whole document that compiles as it stands.
+The fragment needs ``\usepackage{amsmath,booktabs,graphicx,longtable}``: a table wider than the line is shrunk
+to it, a long one runs over pages. ``document=True`` gives a whole document that compiles as it stands.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class LatexPen(Pen):
 
     def words(self, text: str) -> str:
         """Return the words with LaTeX's special characters spelled out."""
-        spelled = latex_words(text).replace("<", r"\textless{}").replace(">", r"\textgreater{}").translate(_DIGITS)
+        spelled = (
+            latex_words(text).replace("<", r"\textless{}").replace(">", r"\textgreater{}").translate(_DIGITS)
+        )
         return "".join(_UNICODE.get(char, char) for char in spelled)
 
     def formula(self, written: str) -> str:
@@ -122,7 +124,9 @@ _BREAK = re.compile(r"[{}()]| [+-] ")
 
 def _size(value: Any) -> str:
     """Return the norm of an array."""
-    number = significant(norm_of(value)).replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
+    number = (
+        significant(norm_of(value)).replace("−", "-").replace("∞", r"\infty").replace("NaN", r"\mathrm{NaN}")
+    )
     mantissa, _, exponent = number.partition("e")
     return f"{mantissa} \\times 10^{{{exponent}}}" if exponent else mantissa
 
@@ -146,7 +150,7 @@ def to_latex(sheet: Sheet, *, digits: int = 3, full: bool = False, document: boo
     """
     pen = LatexPen(digits, full)
     blocks = [r"\quad ".join(pen.spell(entry) for entry in sheet.head)] if sheet.head else []
-    for table in (part for table in sheet.tables for part in cut(table, WIDE)):
+    for table in (part for whole in sheet.tables for part in cut(whole, WIDE)):
         title = pen.spell(table.title)
         heading = [rf"\textbf{{{title}}}\par\nobreak\smallskip"] if title else []
         blocks.append("\n".join([*heading, *_lines(table, pen)]))
@@ -161,16 +165,24 @@ def to_latex(sheet: Sheet, *, digits: int = 3, full: bool = False, document: boo
 
 
 class _Layout:
-    """How columns of a table become columns of a tabular: a column of numbers is two, split at the decimal point."""
+    """How columns of a table become columns of a tabular: a column of numbers is two, split at the decimal
+    point.
+    """
 
     def __init__(self, table: Table, pen: Pen) -> None:
         self.table, self.pen = table, pen
         self.text = [[pen.spell(cell) for cell in line.cells] for line in table.lines]
-        self.split = [column.kind == "value" and self._has_numbers(k) for k, column in enumerate(table.columns)]
+        self.split = [
+            column.kind == "value" and self._has_numbers(k) for k, column in enumerate(table.columns)
+        ]
         self.spans = [2 if split else 1 for split in self.split]
 
     def _has_numbers(self, k: int) -> bool:
-        return any(_halves(text[k]) for text, line in zip(self.text, self.table.lines, strict=True) if not line.heading)
+        return any(
+            _halves(text[k])
+            for text, line in zip(self.text, self.table.lines, strict=True)
+            if not line.heading
+        )
 
     @property
     def columns(self) -> str:
@@ -191,7 +203,13 @@ class _Layout:
             halves = _halves(text) if split else None
             if position == 0 and line.depth:
                 text = r"\quad " * line.depth + text
-            found.append(f"{halves[0]} & {halves[1]}" if halves else rf"\multicolumn{{2}}{{l}}{{{text}}}" if split else text)
+            found.append(
+                f"{halves[0]} & {halves[1]}"
+                if halves
+                else rf"\multicolumn{{2}}{{l}}{{{text}}}"
+                if split
+                else text
+            )
         return " & ".join(found) + r" \\"
 
 
@@ -211,9 +229,10 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
     long = len(table.lines) > LONG
     environment = "longtable" if long else "tabular"
     option = "[l]" if long else ""
-    shrunk = not long and text_width(table) > WIDE
+    wide = text_width(table) > WIDE
+    shrunk = wide and not long
     yield from ([r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"] if shrunk else [])
-    yield from ([r"\begingroup\footnotesize"] if long and text_width(table) > WIDE else [])
+    yield from ([r"\begingroup\footnotesize"] if long and wide else [])
     yield rf"\begin{{{environment}}}{option}{{@{{}}{layout.columns}@{{}}}}"
     yield r"\toprule"
     yield from _headers(table.columns, layout, pen)
@@ -224,7 +243,7 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
         yield layout.row(k, line)
     yield r"\bottomrule"
     yield rf"\end{{{environment}}}" + "}" * shrunk
-    yield from ([r"\endgroup"] if long and text_width(table) > WIDE else [])
+    yield from ([r"\endgroup"] if long and wide else [])
 
 
 def _headers(columns: Sequence[Column], layout: _Layout, pen: Pen) -> Iterator[str]:

@@ -45,7 +45,9 @@ class MarkdownPen(Pen):
         """Return a number, a small array, or shape and norm."""
         if np.ndim(value) == 0:
             return text_number(value, self.digits)
-        return escaped(nested(value, lambda x: text_number(x, self.digits)) if self.is_small(value) else summary(value))
+        return escaped(
+            nested(value, lambda x: text_number(x, self.digits)) if self.is_small(value) else summary(value)
+        )
 
 
 class MathPen(MarkdownPen):
@@ -96,7 +98,9 @@ def _lines(table: Table, pen: Pen) -> Iterator[str]:
     for line in table.lines:
         if line.heading:
             mark = "*" if line.remark else "**"
-            yield _pipes([f"{_indent(line)}{mark}{pen.spell(line.cells[0])}{mark}", *[""] * (len(columns) - 1)])
+            yield _pipes(
+                [f"{_indent(line)}{mark}{pen.spell(line.cells[0])}{mark}", *[""] * (len(columns) - 1)]
+            )
         else:
             yield _pipes(_cells(line, pen, named))
 

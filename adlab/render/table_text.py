@@ -1,7 +1,9 @@
-"""Tables as text, aligned by cells of the terminal: numbers at the decimal point, long formulas wrapped in their column.
+"""Tables as text, aligned by cells of the terminal: numbers at the decimal point, long formulas wrapped in
+their column.
 
-The layout is our own: every cell is measured once, so a table of 100,000 rows takes seconds where rich's tables, which measure
-and wrap every cell again for every line, take minutes. A combining mark (the dot of v̇₃) takes no cell. Colours are rich's.
+The layout is our own: every cell is measured once, so a table of 100,000 rows takes seconds where rich's
+tables, which measure and wrap every cell again for every line, take minutes. A combining mark (the dot of
+v̇₃) takes no cell. Colours are rich's.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,14 +27,26 @@ WIDE_GAP = 6
 """Cells between tables that stand beside each other."""
 NARROWEST = 12
 """A column is not made narrower than this."""
+SAMPLE = 400
+"""So many lines are looked at to guess how wide a table will be on paper."""
 PAGE = 120
 """The width where there is no terminal."""
 
-STYLES = {"title": "bold", "heading": "bold", "value": "", "tangent": "cyan", "adjoint": "magenta", "warning": "bold red", "note": "dim"}
+STYLES = {
+    "title": "bold",
+    "heading": "bold",
+    "value": "",
+    "tangent": "cyan",
+    "adjoint": "magenta",
+    "warning": "bold red",
+    "note": "dim",
+}
 
 Paint = Callable[[str, str], str]
 
-_ASCII = str.maketrans({"×": "x", "‖": "|", "·": ".", "−": "-", "∞": "inf", "∂": "d", "…": "...", "─": "-", "≤": "<=", "≥": ">="})
+_ASCII = str.maketrans(
+    {"×": "x", "‖": "|", "·": ".", "−": "-", "∞": "inf", "∂": "d", "…": "...", "─": "-", "≤": "<=", "≥": ">="}
+)
 
 
 def cells(text: str) -> int:
@@ -44,11 +59,21 @@ def cells(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    width = 0
-    for char in text:
-        if not unicodedata.combining(char):
-            width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
-    return width
+    if _WIDE.search(text):
+        return sum(_cells(char) for char in text)
+    return len(_MARKS.sub("", text))
+
+
+_MARKS = re.compile("[\u0300-\u036f\u20d0-\u20f0\ufe20-\ufe2f]")
+_WIDE = re.compile(
+    "[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\uffe6\U00010000-\U0010ffff]"
+)
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 class TextPen(Pen):
@@ -68,7 +93,11 @@ class TextPen(Pen):
         """Return a number, a small array, or shape and norm."""
         if np.ndim(value) == 0:
             return text_number(value, self.digits)
-        return nested(value, lambda item: text_number(item, self.digits)) if self.is_small(value) else summary(value)
+        return (
+            nested(value, lambda item: text_number(item, self.digits))
+            if self.is_small(value)
+            else summary(value)
+        )
 
 
 class AsciiPen(TextPen):
@@ -87,6 +116,7 @@ class AsciiPen(TextPen):
         if self.is_small(value):
             return nested(value, lambda item: plain(item, self.digits))
         return self.words(summary(value).replace("‖·‖", "norm"))
+
 
 def to_text(
     sheet: Sheet,
@@ -123,7 +153,10 @@ def to_text(
     blocks = [_head(sheet, pen, width, paint)] if sheet.head else []
     for tables in _arranged(sheet.tables, pen, width):
         blocks.append("\n".join(_lines(tables, paint)))
-    blocks += ["\n".join(paint("warning", line) for line in wrap(f"Warning: {pen.words(words)}", width)) for words in sheet.warnings]
+    blocks += [
+        "\n".join(paint("warning", line) for line in wrap(f"Warning: {pen.words(words)}", width))
+        for words in sheet.warnings
+    ]
     notes = [line for note in sheet.notes for line in wrap(pen.spell(note), width)]
     blocks += ["\n".join(paint("note", line) for line in notes)] if notes else []
     return "\n\n".join(blocks)
@@ -140,7 +173,9 @@ def painter(color: bool | None) -> Paint:
     if color is None and Console().color_system is None:
         return lambda role, text: text
     styles = {role: Style.parse(style) for role, style in STYLES.items() if style}
-    return lambda role, text: styles[role].render(text, color_system=ColorSystem.STANDARD) if role in styles else text
+    return lambda role, text: (
+        styles[role].render(text, color_system=ColorSystem.STANDARD) if role in styles else text
+    )
 
 
 def _head(sheet: Sheet, pen: Pen, width: int, paint: Paint) -> str:
@@ -194,7 +229,12 @@ class Spelled:
         width = cells(self.headers[k]) if shown and self.columns[k].group is None else 0
         named = self.columns[k].kind == "name"
         pairs = zip(self.text, self.lines, strict=True)
-        return max([width, *(cells(text[k]) for text, line in pairs if not line.heading and not (named and line.wide))])
+        return max(
+            [
+                width,
+                *(cells(text[k]) for text, line in pairs if not line.heading and not (named and line.wide)),
+            ]
+        )
 
     def _make_room(self) -> None:
         """Widen the formulas' column where a wide name reaches beyond it."""
@@ -209,12 +249,17 @@ class Spelled:
 
     def gaps(self) -> list[int]:
         """Return the cells before each column: none before the first, one between a name and its formula."""
-        return [0 if k == 0 else 1 if self.columns[k - 1].kind == "name" else GAP for k in range(len(self.columns))]
+        return [
+            0 if k == 0 else 1 if self.columns[k - 1].kind == "name" else GAP
+            for k in range(len(self.columns))
+        ]
 
     @property
     def width(self) -> int:
         """Cells of the widest line."""
-        body = sum(self.widths) + sum(gap for gap, width in zip(self.gaps(), self.widths, strict=True) if width)
+        body = sum(self.widths) + sum(
+            gap for gap, width in zip(self.gaps(), self.widths, strict=True) if width
+        )
         return max(body, cells(self.title))
 
 
@@ -238,13 +283,17 @@ def _arranged(tables: Sequence[Table], pen: Pen, width: int) -> Iterator[list[Sp
 
 
 def text_width(table: Table) -> int:
-    """Return the cells that a line of the table takes in a terminal, a measure of its width in other formats too."""
-    return Spelled(table, TextPen()).width
+    """Return the cells that a line takes in a terminal, a measure of the width in other formats too; by the
+    first lines.
+    """
+    return Spelled(replace(table, lines=table.lines[:SAMPLE]), TextPen()).width
 
 
 def cut(table: Table, width: int) -> list[Table]:
     """Return a table in parts that a terminal of so many cells has room for."""
-    return [table] if table.stub + 2 >= len(table.columns) else _cut(table, Spelled(table, TextPen()), width)
+    if table.stub + 2 >= len(table.columns):
+        return [table]
+    return _cut(table, Spelled(replace(table, lines=table.lines[:SAMPLE]), TextPen()), width)
 
 
 def _cut(table: Table, spelled: Spelled, width: int) -> list[Table]:
@@ -263,15 +312,22 @@ def _cut(table: Table, spelled: Spelled, width: int) -> list[Table]:
         parts[-1] += range(at, at + count)
         used += taken
         at += count
-    return [_part(table, columns, last=part is parts[-1]) for part in parts for columns in [[*range(table.stub), *part]]]
+    return [
+        _part(table, columns, last=part is parts[-1])
+        for part in parts
+        for columns in [[*range(table.stub), *part]]
+    ]
 
 
 def _part(table: Table, columns: Sequence[int], last: bool) -> Table:
     lines = [
-        line if line.heading else Line(tuple(line.cells[k] for k in columns), line.depth) for line in table.lines
+        line if line.heading else Line(tuple(line.cells[k] for k in columns), line.depth)
+        for line in table.lines
     ]
     kept = tuple(table.columns[k] for k in columns)
-    return Table(table.title, kept, lines, table.role, table.notes if last else (), table.stub, False, table.headed)
+    return Table(
+        table.title, kept, lines, table.role, table.notes if last else (), table.stub, False, table.headed
+    )
 
 
 def _narrowed(spelled: Spelled, width: int) -> Spelled:
@@ -363,7 +419,10 @@ def _row(
     unwrapped: bool = False,
 ) -> list[tuple[str, int]]:
     """Return one row as lines: cells wider than their column go on below, save the name of a wide row."""
-    wrapped = [[cell] if cells(cell) <= width else wrap(cell, width) for cell, width in zip(text, widths, strict=True)]
+    wrapped = [
+        [cell] if cells(cell) <= width else wrap(cell, width)
+        for cell, width in zip(text, widths, strict=True)
+    ]
     if unwrapped:
         wrapped[0] = [text[0]]
     lines = []
@@ -392,16 +451,21 @@ _NUMBER = re.compile(r"([−-]?(?:\d+|∞|inf|NaN|nan))(.*)", re.DOTALL)
 
 
 def align_numbers(texts: Sequence[str]) -> list[str]:
-    """Return numbers padded so that their decimal points stand below each other; what is no number stays as it is.
+    """Return numbers padded so that their decimal points stand below each other; what is no number stays as
+    it is.
 
     Examples
     --------
     >>> align_numbers(["2", "−0.959", "10.693"])
     [' 2', '−0.959', '10.693']
     """
-    heads = [match[1] if (match := _NUMBER.fullmatch(text)) and _is_number(match[2]) else "" for text in texts]
+    heads = [
+        match[1] if (match := _NUMBER.fullmatch(text)) and _is_number(match[2]) else "" for text in texts
+    ]
     width = max((cells(head) for head in heads), default=0)
-    return [" " * (width - cells(head)) + text if head else text for head, text in zip(heads, texts, strict=True)]
+    return [
+        " " * (width - cells(head)) + text if head else text for head, text in zip(heads, texts, strict=True)
+    ]
 
 
 def _is_number(rest: str) -> bool:
@@ -412,7 +476,8 @@ _SUMMAND = re.compile(r" (?=[+−-] )")
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return the text in lines of at most ``width`` cells: broken before + and −, else at blanks, else anywhere.
+    """Return the text in lines of at most ``width`` cells: broken before + and −, else at blanks, else
+    anywhere.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Tables of formulas, numbers and words, before anyone has chosen a format.
 
-A report becomes a *sheet*: a head, some tables, notes. Cells hold what is meant (a formula, the formula with numbers, a value,
-words), not how it looks; each format has a *pen* that spells entries, and lays the spelled cells out in its own way. So every
-report is printable in every format, and a format is one small file.
+A report becomes a *sheet*: a head, some tables, notes. Cells hold what is meant (a formula, the formula with
+numbers, a value, words), not how it looks; each format has a *pen* that spells entries, and lays the spelled
+cells out in its own way. So every report is printable in every format, and a format is one small file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,19 @@ from adlab.errors import InputError
 from adlab.render.formula import Style, write
 from adlab.render.numbers import SMALL_ARRAY, brief
 
-__all__ = ["Column", "Entry", "Line", "Numbers", "Pen", "Phrase", "Sheet", "Table", "Value", "plain_table", "render_table"]
+__all__ = [
+    "Column",
+    "Entry",
+    "Line",
+    "Numbers",
+    "Pen",
+    "Phrase",
+    "Sheet",
+    "Table",
+    "Value",
+    "plain_table",
+    "render_table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +67,13 @@ class Column:
     Attributes
     ----------
     kind : {"name", "formula", "numbers", "value", "mark", "words"}
-        What its cells are: a formula follows its name with "=" between, values are aligned at the decimal point, a mark is a
-        remark at the end of a line.
+        What its cells are: a formula follows its name with "=" between, values are aligned at the decimal
+        point, a mark is a remark at the end of a line.
     header : Entry
         What stands above it in formats that have headers.
     group : Entry
-        What stands above several columns together; columns of one group follow each other and share the entry.
+        What stands above several columns together; columns of one group follow each other and share the
+        entry.
     """
 
     kind: Kind
@@ -72,8 +85,8 @@ class Column:
 class Line:
     """A row: its cells and how deep it is indented.
 
-    A heading has one cell across the table; so has a *remark*, a heading that belongs to the row above it. A *wide* row has a name longer than the others, which may reach into the
-    formula's column.
+    A heading has one cell across the table; so has a *remark*, a heading that belongs to the row above it. A
+    *wide* row has a name longer than the others, which may reach into the formula's column.
     """
 
     cells: tuple[Entry, ...]
@@ -97,10 +110,11 @@ class Table:
     notes : tuple of Entry
         Remarks that belong below it.
     stub : int
-        So many columns on the left belong to every part, when a table too wide for the page is cut between groups.
+        So many columns on the left belong to every part, when a table too wide for the page is cut between
+        groups.
     beside : bool
-        Whether its lines are about the same things as those of the table before it, so that the two may stand beside
-        each other.
+        Whether its lines are about the same things as those of the table before it, so that the two may stand
+        beside each other.
     headed : bool
         Whether the text format shows the headers too.
     """
@@ -199,7 +213,8 @@ def plain_table(
     ----------
     headers : sequence of str
     rows : sequence of sequences
-        Words as str, numbers and arrays as they are; None is an empty cell. A column is aligned as numbers if it holds any.
+        Words as str, numbers and arrays as they are; None is an empty cell. A column is aligned as numbers if
+        it holds any.
     title : str
     notes : sequence of str
 
@@ -211,8 +226,13 @@ def plain_table(
         if len(row) != len(headers):
             raise InputError(f"A row of {len(row)} cells does not fit a table of {len(headers)} columns.")
     numeric = [any(_is_number(row[k]) for row in rows) for k in range(len(headers))]
-    columns = tuple(Column("value" if n else "words", header) for n, header in zip(numeric, headers, strict=True))
-    lines = [Line(tuple(cell if cell is None or isinstance(cell, str) else Value(cell) for cell in row)) for row in rows]
+    columns = tuple(
+        Column("value" if n else "words", header) for n, header in zip(numeric, headers, strict=True)
+    )
+    lines = [
+        Line(tuple(cell if cell is None or isinstance(cell, str) else Value(cell) for cell in row))
+        for row in rows
+    ]
     return Table(title, columns, lines, notes=tuple(notes), stub=1, headed=True)
 
 
@@ -232,8 +252,8 @@ def render_table(table: Table | Sheet, format: str = "text", **options: Any) -> 
         As `plain_table` returns it.
     format : {"text", "markdown", "latex", "html", "csv", "json"}
     **options
-        What the format takes: ``digits`` and ``full`` for all but CSV and JSON, which have all digits; ``ascii``, ``width``
-        and ``color`` for text; ``document`` for LaTeX; ``page`` for HTML.
+        What the format takes: ``digits`` and ``full`` for all but CSV and JSON, which have all digits;
+        ``ascii``, ``width`` and ``color`` for text; ``document`` for LaTeX; ``page`` for HTML.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """A trace as the user holds it: its data in plain strings and numbers, and a method per format.
 
-`adlab.reports.trace.Trace` holds formulas as trees; here they are written out, when asked for, in the shape that the JSON has.
+`adlab.reports.trace.Trace` holds formulas as trees; here they are written out, when asked for, in the shape
+that the JSON has.
 """
 
 from __future__ import annotations

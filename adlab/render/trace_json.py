@@ -1,6 +1,8 @@
-"""A trace as JSON: rows in the order in which they are computed, formulas as text, numbers with all their digits.
+"""A trace as JSON: rows in the order in which they are computed, formulas as text, numbers with all their
+digits.
 
-What a mode does not compute is absent; infinities and NaN, for which JSON has no numbers, are the strings "inf", "-inf", "nan".
+What a mode does not compute is absent; infinities and NaN, for which JSON has no numbers, are the strings
+"inf", "-inf", "nan".
 """
 
 from __future__ import annotations
@@ -55,7 +57,12 @@ def _row(row: ShownRow) -> dict[str, Any]:
         found["tangents"] = {column: _cell(cell) for column, cell in tangents.items()}
     if adjoint is not None:
         contributions = [
-            {"from": part.source, "formula": part.formula, "substituted": part.substituted, "value": part.value}
+            {
+                "from": part.source,
+                "formula": part.formula,
+                "substituted": part.substituted,
+                "value": part.value,
+            }
             for part in adjoint.contributions
         ]
         found["adjoint"] = {**_cell(adjoint), "contributions": contributions}

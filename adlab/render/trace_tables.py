@@ -18,7 +18,9 @@ from adlab.render.tables import Column, Entry, Line, Numbers, Phrase, Sheet, Tab
 from adlab.reports.trace import MINUS, PLUS, Adjoint, Cell, Row, Trace
 
 WITH_NUMBERS = 3
-"""Up to so many tangent columns show their substituted numbers; beyond, the formula stands once and numbers side by side."""
+"""Up to so many tangent columns show their substituted numbers; beyond, the formula stands once and numbers
+side by side.
+"""
 
 LONGEST_SUM = 12
 """A sum of more contributions is cut in its middle."""
@@ -97,7 +99,7 @@ def _joined(entries: Sequence[Entry]) -> list[Entry]:
 
 def compose(trace: Trace) -> Term | None:
     """Return ``y = …`` in the inputs' own names, if the function is short enough to be written out."""
-    if len(trace.rows) > LONGEST_HEAD or len(trace.outputs) != 1 or trace.outputs[0][1] is None:
+    if len(trace.rows) > LONGEST_HEAD or len(trace.outputs) != 1:
         return None
     terms: dict[Symbol, tuple[Term, int]] = {}
     for row in trace.rows:
@@ -105,6 +107,8 @@ def compose(trace: Trace) -> Term | None:
         if terms[row.name][1] > LONGEST_HEAD:
             return None
     name, symbol, value = trace.outputs[0]
+    if symbol is None:
+        return None
     whole = terms[symbol][0]
     return None if whole.head == Symbol(name) else Term(EQUATION, (name_of(name), whole), value)
 
@@ -134,7 +138,12 @@ def evaluation_table(trace: Trace) -> Table:
     for name, symbol, value in trace.outputs:
         source: Entry = Value(value) if symbol is None else Term(symbol, (), value)
         lines.append(Line((name_of(name), source, None, Value(value))))
-    columns = (Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value"))
+    columns = (
+        Column("name"),
+        Column("formula", "step"),
+        Column("numbers", "numbers"),
+        Column("value", "value"),
+    )
     return Table("Evaluation", columns, lines, "value")
 
 
@@ -145,7 +154,9 @@ def _jacobians(row: Row) -> Iterator[Entry]:
         return
     name = dict(row.formula.params)["name"]
     shapes = [
-        Phrase((derivative(name_of(name), arg, None), " ", shape_text(np.shape(row.value) + np.shape(arg.value))))
+        Phrase(
+            (derivative(name_of(name), arg, None), " ", shape_text(np.shape(row.value) + np.shape(arg.value)))
+        )
         for arg in row.formula.args
         if isinstance(arg.head, Symbol)
     ]
@@ -167,12 +178,16 @@ def forward_table(trace: Trace) -> Table:
         lines += [heading] if heading is not None else []
         cells = [row.tangents[column] for column in trace.columns]
         formula = next((cell.formula for cell in cells if cell.formula is not None), None)
-        lines.append(Line((node_name(row, "dot"), formula, *_tangent_cells(cells, with_numbers)), len(row.scope)))
+        lines.append(
+            Line((node_name(row, "dot"), formula, *_tangent_cells(cells, with_numbers)), len(row.scope))
+        )
     lines += _tangent_outputs(trace, with_numbers)
     title = Phrase(("Forward derivatives " if several else "Forward derivative ", *_joined(inputs)))
     if len(inputs) > WITH_NUMBERS:
         title = Phrase(("Forward derivatives, one pass per input",))
-    return Table(title, tuple(columns), lines, "tangent", tuple(_forward_notes(trace)), beside=True, headed=several)
+    return Table(
+        title, tuple(columns), lines, "tangent", tuple(_forward_notes(trace)), beside=True, headed=several
+    )
 
 
 def _forward_notes(trace: Trace) -> Iterator[str]:
@@ -219,8 +234,16 @@ def reverse_table(trace: Trace) -> Table:
         formula = None if adjoint.formula is None else shortened(adjoint.formula)
         numbers = None if formula is None else _numbers(formula, adjoint.value)
         mark = _gradient_mark(trace, row) if row.kind == "input" else None
-        lines.append(Line((node_name(row, "bar"), formula, numbers, Value(adjoint.value), mark), len(row.scope)))
-    columns = (Column("name"), Column("formula", "step"), Column("numbers", "numbers"), Column("value", "value"), Column("mark"))
+        lines.append(
+            Line((node_name(row, "bar"), formula, numbers, Value(adjoint.value), mark), len(row.scope))
+        )
+    columns = (
+        Column("name"),
+        Column("formula", "step"),
+        Column("numbers", "numbers"),
+        Column("value", "value"),
+        Column("mark"),
+    )
     return Table("Reverse derivative (adjoints)", columns, lines, "adjoint")
 
 
@@ -244,7 +267,7 @@ def shortened(formula: Term) -> Term:
     """Return a sum of many contributions with its middle left out."""
     terms: list[tuple[Term, bool]] = []
     rest = formula
-    while isinstance(rest.head, Notation) and rest.head in (PLUS, MINUS):
+    while rest.head is PLUS or rest.head is MINUS:
         terms.append((rest.args[1], rest.head is MINUS))
         rest = rest.args[0]
     terms.append((rest, False))
@@ -256,7 +279,12 @@ def shortened(formula: Term) -> Term:
     for term, minus in kept[1:]:
         total = Term(MINUS if minus else PLUS, (total, term), None)
     left_out = len(terms) - len(kept) - 1
-    gap = Notation(f"{{0}} + … {left_out} more … + {{1}}", rf"{{0}} + \cdots_{{{{{left_out}\text{{{{ more}}}}}}}} + {{1}}", SUM, (SUM,))
+    gap = Notation(
+        f"{{0}} + … {left_out} more … + {{1}}",
+        rf"{{0}} + \cdots_{{{{{left_out}\text{{{{ more}}}}}}}} + {{1}}",
+        SUM,
+        (SUM,),
+    )
     return Term(gap, (total, terms[-1][0]), None)
 
 
@@ -285,5 +313,7 @@ def _cost(trace: Trace) -> str:
                 continue
             what = f"{count:,} {words.get(key, key) if count == 1 else key}"
             each = " each" if count > 1 else ""
-            parts.append(f"{what} of {operations:,} operation{'s' * (operations != 1)}{each}" if operations else what)
+            parts.append(
+                f"{what} of {operations:,} operation{'s' * (operations != 1)}{each}" if operations else what
+            )
     return f"Cost: {', '.join(parts)}."

@@ -1,9 +1,9 @@
 """The evaluation trace and its derivatives, as data: which rows there are, with which formulas and numbers.
 
-A row is a node. Its *formula* is the primitive applied to its operands' names; its *tangent* is Σ partial·tangent over the
-operands; its *adjoint* is the sum, over the nodes that use it, of their adjoint times the local partial. All three are `Term`
-trees, so a renderer prints each with names and again with numbers. The numbers themselves come from the same sweeps that
-differentiate, never from the formulas.
+A row is a node. Its *formula* is the primitive applied to its operands' names; its *tangent* is Σ
+partial·tangent over the operands; its *adjoint* is the sum, over the nodes that use it, of their adjoint
+times the local partial. All three are `Term` trees, so a renderer prints each with names and again with
+numbers. The numbers themselves come from the same sweeps that differentiate, never from the formulas.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.numbering import display_numbers, display_order
 from adlab.ir.primitive import Notation, Primitive, Site
-from adlab.primitives import TABLE
 from adlab.primitives.notation import NEGATIVE, POWER, PRODUCT, SUM
 from adlab.primitives.rules import Elementwise, unbroadcast
 from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep, site_of
@@ -212,7 +211,9 @@ class _TraceBuilder:
     # --------------------------------------------------------------------------------------------------- evaluation
 
     def site(self, i: int) -> Site:
-        """Return node ``i`` as rules see it, in formulas; asked for once per operand, so nodes of many are kept."""
+        """Return node ``i`` as rules see it, in formulas; asked for once per operand, so nodes of many are
+        kept.
+        """
         if len(self.graph.operands[i]) <= 3:
             return self._site(i)
         if i not in self.sites:
@@ -315,7 +316,9 @@ class _TraceBuilder:
         if not isinstance(rule, Elementwise):
             formula = rule.jvp(NOTATION, site, given)
             if isinstance(formula, Term) and _is_long(formula):
-                return _sum([_product(self._local(i, p), t, TIGHT) for p, t in enumerate(given) if t is not None])
+                return _sum(
+                    [_product(self._local(i, p), t, TIGHT) for p, t in enumerate(given) if t is not None]
+                )
             return formula if isinstance(formula, Term) or formula is None else literal(formula)
         parts = []
         for partial, tangent in zip(rule.partials, given, strict=True):
@@ -335,11 +338,16 @@ class _TraceBuilder:
         users = _uses(graph)
         rank = {node: position for position, node in enumerate(self.order)}
         marked = [
-            None if adjoint is None else symbol("v", self.numbers[i], adjoint, "bar") for i, adjoint in enumerate(adjoints)
+            None if adjoint is None else symbol("v", self.numbers[i], adjoint, "bar")
+            for i, adjoint in enumerate(adjoints)
         ]
         for i, adjoint in enumerate(adjoints):
             seen = sorted(users[i], key=lambda use: (rank[use[0]], use[1]))
-            parts = [part for user, position in seen for part in self._contribution(i, user, position, marked[user])]
+            parts = [
+                part
+                for user, position in seen
+                for part in self._contribution(i, user, position, marked[user])
+            ]
             formulas = [part.formula for part in parts]
             if i == operand:
                 formulas.insert(0, _seed_term(name, self.terms[i], seed[()]))
@@ -384,12 +392,19 @@ class _TraceBuilder:
         site = self.site(i)
         operand = site.xs[position] if isinstance(site.xs[position], Term) else literal(site.xs[position])
         shape = self.graph.types[i].shape + self.graph.type_of(self.graph.operands[i][position]).shape
-        of = Term(Symbol(site.params["name"]), (), self.values[i]) if site.primitive.composite else self.terms[i]
+        of = (
+            Term(Symbol(site.params["name"]), (), self.values[i])
+            if site.primitive.composite
+            else self.terms[i]
+        )
         if np.prod(shape, dtype=float) > LONG_RULE:  # too large to be written: only its shape will be
             return derivative(of, operand, np.broadcast_to(np.nan, shape))
         if not site.primitive.composite:
             return derivative(of, operand, self._small_jacobian(i, position))
-        xs = [NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j] for j in self.graph.operands[i]]
+        xs = [
+            NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j]
+            for j in self.graph.operands[i]
+        ]
         inner: Graph = site.params["graph"]
         jacobian = _dense_jacobian(inner, evaluate(inner, NUMPY, xs), position)
         return derivative(of, operand, jacobian)
@@ -503,7 +518,9 @@ def _dense_jacobian(graph: Graph, values: Sequence[Any], position: int) -> Any:
 
 
 def first_bad(graph: Graph, values: Sequence[Any], terms: Sequence[Term]) -> str:
-    """Return a sentence that names the first node whose value is NaN or infinite though its operands are finite."""
+    """Return a sentence that names the first node whose value is NaN or infinite though its operands are
+    finite.
+    """
     for i in range(len(graph)):
         if np.all(np.isfinite(values[i])):
             continue

@@ -353,7 +353,7 @@ def test_size(name):
     text, length = SIZES[name]
     start = time.process_time()
     graph = expression_graph(text).graph
-    assert time.process_time() - start < 4  # at most 0.9 s on an idle machine
+    assert time.process_time() - start < 10  # at most 2 s for 100,000 operations
     assert len(graph) == length
 
 
@@ -374,7 +374,7 @@ def test_size_of_what_is_refused(name):
     start = time.process_time()
     with pytest.raises(AdlabError) as caught:
         expression_graph(REFUSED[name])
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 10
     assert len(str(caught.value)) < 300
 
 

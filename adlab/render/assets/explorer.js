@@ -42,38 +42,11 @@ function known(node) {
   ];
 }
 
-const shown = (x) => significant(x === null ? 0 : x);
-const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
-
-function filled(template, run) {
-  const quantities = [run.values, run.tangents, run.adjoints];
-  return template.map((part) => {
-    if (typeof part === "string") return part;
-    const [node, kind, fenced] = part;
-    const text = shown(quantities[kind][node]);
-    return fenced ? bracketed(text) : text;
-  }).join("");
-}
-
-function product(partial, other, partialFirst) {
-  const factors = partialFirst ? [shown(partial), shown(other)] : [shown(other), shown(partial)];
-  return factors.map(bracketed).join(" · ");
-}
-
 // The formula of the current trace with numbers in it.
 function substituted(node, run) {
-  const [name, ...operands] = data.operations[node];
-  if (state.trace === ADJOINT) {
-    const uses = data.uses[state.output][node];
-    const parts = uses.map(([user, p]) => product(run.partials[user][p], run.adjoints[user], false));
-    if (node === data.outputs[state.output]) parts.unshift("1");
-    return parts.join(" + ");
-  }
-  if (name === "input") return "";
-  if (state.trace === EVALUATION) return filled(data.formulas[node], run);
-  if (data.tangents[node] && !run.moved[node]) return filled(data.tangents[node], run);
-  return operands.map((j, p) => (j >= 0 && run.partials[node][p] !== null && run.tangents[j] !== null
-    ? product(run.partials[node][p], run.tangents[j], true) : "")).filter(Boolean).join(" + ");
+  if (state.trace === ADJOINT) return adjointNumbers(data, run, state.output, node);
+  if (data.operations[node][0] === "input") return "";
+  return state.trace === EVALUATION ? filled(data.formulas[node], run) : tangentNumbers(data, run, node);
 }
 
 function meaning(node) {

@@ -106,3 +106,40 @@ function significant(x, digits = 4) {
   if (exponent < 0) return sign + trimmed("0." + "0".repeat(-exponent - 1) + figures);
   return sign + trimmed(figures.slice(0, exponent + 1) + "." + figures.slice(exponent + 1));
 }
+
+// -------------------------------------------------------------------------------------- formulas with numbers in them
+//
+// A run holds values, partials, tangents and adjoints at a point, and in moved which rules now follow another case.
+
+const shown = (x) => significant(x === null ? 0 : x);
+const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
+
+function filled(template, run) {
+  const quantities = [run.values, run.tangents, run.adjoints];
+  return template.map((part) => {
+    if (typeof part === "string") return part;
+    const [node, kind, fenced] = part;
+    const text = shown(quantities[kind][node]);
+    return fenced ? bracketed(text) : text;
+  }).join("");
+}
+
+function product(partial, other, partialFirst) {
+  const factors = partialFirst ? [shown(partial), shown(other)] : [shown(other), shown(partial)];
+  return factors.map(bracketed).join(" · ");
+}
+
+// Σ partial · tangent, as its rule writes it while the same case applies.
+function tangentNumbers(program, run, node) {
+  if (program.tangents[node] && !run.moved[node]) return filled(program.tangents[node], run);
+  const [name, ...operands] = program.operations[node];
+  return operands.map((j, p) => (j >= 0 && run.tangents[j] !== null && OPERATIONS[name].partials[p]
+    ? product(run.partials[node][p], run.tangents[j], true) : "")).filter(Boolean).join(" + ");
+}
+
+// The seed, then what each use of the node contributes: adjoint · partial.
+function adjointNumbers(program, run, output, node) {
+  const parts = program.uses[output][node].map(([user, p]) => product(run.partials[user][p], run.adjoints[user], false));
+  if (node === program.outputs[output]) parts.unshift("1");
+  return parts.join(" + ");
+}
