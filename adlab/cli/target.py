@@ -1,7 +1,7 @@
 """What a command is about: an expression, or a function in a file, written ``FILE.py:FUNCTION``.
 
-The file is run as a module of its own, with its folder importable while it loads; afterwards ``sys.path`` and ``sys.modules``
-are as before. Whatever goes wrong in it is told in one sentence with the line in the file.
+The file is run as a module of its own, with its folder importable while it loads; afterwards ``sys.path`` is
+as before. Whatever goes wrong in it is told in one sentence with the line in the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from adlab.errors import InputError
 
 __all__ = ["load_target"]
 
-_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<function>[^:/\\]*))?", re.DOTALL)  # a drive letter stays with the file
+_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<function>[^:/\\]*))?", re.DOTALL)
+"""A drive letter stays with the file: the function follows the last colon."""
 
 
 def load_target(target: str) -> Callable[..., Any] | str:
@@ -38,7 +39,7 @@ def load_target(target: str) -> Callable[..., Any] | str:
     Raises
     ------
     InputError
-        If the file or the function is not there, the module raises on import, or what it names is no function.
+        If the file or the function is not there, the module raises on import, or the name is no function's.
 
     Examples
     --------
@@ -117,7 +118,9 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
             raise InputError(_absent(name, vars(module), path))
         value = getattr(value, part)
     if not callable(value):
-        raise InputError(f"{name} in {path} is a {type(value).__name__}, not a function; name a function after the colon.")
+        raise InputError(
+            f"{name} in {path} is a {type(value).__name__}, not a function; name a function after the colon."
+        )
     return value  # type: ignore[no-any-return]
 
 
@@ -128,4 +131,5 @@ def _absent(name: str, names: dict[str, Any], path: Path) -> str:
     defined = f"it defines {', '.join(functions[:12])}" if functions else "it defines no function"
     if not name:
         return f"No function of {path} is named; write {path}:FUNCTION ({defined})."
-    return f"{path} has no function {name}; {'did you mean ' + ' or '.join(near) + '?' if near else defined + '.'}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{defined}."
+    return f"{path} has no function {name}; {hint}"

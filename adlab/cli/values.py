@@ -1,7 +1,8 @@
 """Values on the command line: ``x1=2``, ``x=[1,2,3]``, ``x=pi/2``, ``x=@points.npy``, ``x=@table.csv``.
 
-Numbers and lists are read by the expression parser, so nothing is ever evaluated as Python, and ``−2``, ``1e-3``, ``2·π`` and
-``sqrt(2)`` are values too. Files hold real numbers: NumPy's own format without pickles, or rows of numbers separated by commas.
+Numbers and lists are read by the expression parser, so nothing is ever evaluated as Python, and ``−2``,
+``1e-3``, ``2·π`` and ``sqrt(2)`` are values too. Files hold real numbers: NumPy's own format without pickles,
+or rows of numbers separated by commas.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def bind_values(function: Any, values: Mapping[str, Any]) -> list[Any]:
 
 
 def named_function(function: Any, values: Mapping[str, Any]) -> Any:
-    """Return the function, as a graph where a value is given for a name that otherwise is a constant, such as ``e``.
+    """Return the function; as a graph where a value is given for what is a constant otherwise, such as ``e``.
 
     Parameters
     ----------
@@ -143,11 +144,13 @@ def named_function(function: Any, values: Mapping[str, Any]) -> Any:
     return expression_graph(function, dict(values)).graph
 
 
-# ---------------------------------------------------------------------------------------------------- binding
+# -------------------------------------------------------------------------------- binding
 
 
-def _bind_parameters(function: Callable[..., Any], parameters: list[inspect.Parameter], values: Mapping[str, Any]) -> list[Any]:
-    """Return the positional arguments of a Python function; what follows ``*args`` stays in the order given."""
+def _bind_parameters(
+    function: Callable[..., Any], parameters: list[inspect.Parameter], values: Mapping[str, Any]
+) -> list[Any]:
+    """Return the positional arguments of a Python function; what goes to ``*args`` stays in order."""
     label = getattr(function, "__name__", type(function).__name__)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     names = [p.name for p in positional]
@@ -155,14 +158,18 @@ def _bind_parameters(function: Callable[..., Any], parameters: list[inspect.Para
         names += [name for name in values if name not in set(names)]
     needed = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     if needed:
-        raise InputError(f"{label} needs {', '.join(needed)} by keyword, and inputs are positional; wrap it in a function.")
+        raise InputError(
+            f"{label} needs {', '.join(needed)} by keyword, and inputs are positional; wrap it in a function."
+        )
     defaults = {p.name: p.default for p in positional if p.default is not p.empty}
     last = max((k for k, name in enumerate(names) if name in values or name not in defaults), default=-1)
     known = names if set(values) - set(names) else names[: last + 1]  # defaults at the end stay out
     return _ordered(label, known, defaults, values)
 
 
-def _ordered(label: str, names: Sequence[str], defaults: Mapping[str, Any], values: Mapping[str, Any]) -> list[Any]:
+def _ordered(
+    label: str, names: Sequence[str], defaults: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[Any]:
     known = frozenset(names)
     extra = [name for name in values if name not in known]
     has = f"its inputs are {_listed(names)}" if names else "it has no inputs"
@@ -184,7 +191,9 @@ def _name(name: str, word: str) -> str:
     except AdlabError:
         normal = ""
     if not normal.isidentifier():
-        raise InputError(f"{_quoted(word)} does not begin with the name of an input; write NAME=VALUE, as in x1=2.")
+        raise InputError(
+            f"{_quoted(word)} does not begin with the name of an input; write NAME=VALUE, as in x1=2."
+        )
     return normal
 
 
@@ -192,11 +201,11 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:38] + "…")
 
 
-# ---------------------------------------------------------------------------------------------------- constants
+# -------------------------------------------------------------------------------- constants
 
 
 def _constant(name: str, text: str) -> Any:
-    """Return the value of a formula without inputs: numbers, lists, constants and elementwise functions of them."""
+    """Return the value of a formula of numbers, lists, constants and elementwise functions of them."""
     try:
         for step in parse(text):
             if step.kind == "call" and not (str(step.value) in NAMES and NAMES[str(step.value)].elementwise):
@@ -206,7 +215,9 @@ def _constant(name: str, text: str) -> Any:
             raise InputError(f"{unknown[0][:40]} is no number.")
         graph = expression_graph(text).graph
     except AdlabError as error:
-        raise InputError(f"The value of {name} cannot be read from {_quoted(text)}: {error} Write {FORMS}.") from error
+        raise InputError(
+            f"The value of {name} cannot be read from {_quoted(text)}: {error} Write {FORMS}."
+        ) from error
     values = NUMPY.run(graph, [])
     results = NUMPY.outputs(graph, values)
     if len(results) != 1 or graph.type_of(graph.outputs[0]).dtype == BOOL:
@@ -216,20 +227,25 @@ def _constant(name: str, text: str) -> Any:
     return array.copy() if array.ndim else array[()]
 
 
-# ---------------------------------------------------------------------------------------------------- files
+# -------------------------------------------------------------------------------- files
 
 
 def _read_file(name: str, path: Path) -> Any:
     readers: dict[str, Callable[[str, Path], Any]] = {".npy": _read_npy, ".csv": _read_csv}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"The value of {name} is in the file {path}, which is neither .npy nor .csv; convert it to one of them.")
+        raise InputError(
+            f"The value of {name} is in the file {path}, which is neither .npy nor .csv; "
+            "convert it to one of them."
+        )
     try:
         return reader(name, path)
     except FileNotFoundError:
         raise InputError(f"The value of {name} is in the file {path}, which is not there.") from None
     except OSError as error:
-        raise InputError(f"The value of {name} is in the file {path}, which cannot be read: {error.strerror or error}.") from error
+        raise InputError(
+            f"The value of {name} is in the file {path}, which cannot be read: {error.strerror or error}."
+        ) from error
 
 
 def _read_npy(name: str, path: Path) -> Any:
@@ -240,12 +256,18 @@ def _read_npy(name: str, path: Path) -> Any:
             reason = "it holds Python objects or is no array file, and pickled data is never loaded"
         else:
             reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else "it is empty"
-        raise InputError(f"The file {path} cannot be read as the value of {name}: {reason}; save numbers with np.save.") from error
+        raise InputError(
+            f"The file {path} cannot be read as the value of {name}: {reason}; save numbers with np.save."
+        ) from error
     if not isinstance(array, np.ndarray):
         array.close()
-        raise InputError(f"The file {path} is an archive of several arrays; save the one for {name} with np.save.")
+        raise InputError(
+            f"The file {path} is an archive of several arrays; save the one for {name} with np.save."
+        )
     if array.dtype.kind not in "fiu":
-        raise InputError(f"The file {path} holds {array.dtype} data, and the value of {name} must be real numbers.")
+        raise InputError(
+            f"The file {path} holds {array.dtype} data, and the value of {name} must be real numbers."
+        )
     return array if array.ndim else array[()]
 
 
@@ -253,7 +275,11 @@ def _read_csv(name: str, path: Path) -> Any:
     """Return a table of numbers; one row or one column is a vector, one cell a number."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
+            lines = [
+                (number, row)
+                for number, row in enumerate(csv.reader(file), 1)
+                if any(cell.strip() for cell in row)
+            ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The file {path} is no CSV text: {error}.") from error
     if not lines:
@@ -262,7 +288,8 @@ def _read_csv(name: str, path: Path) -> Any:
     for (number, _), row in zip(lines, rows, strict=True):
         if len(row) != len(rows[0]):
             raise InputError(
-                f"The file {path} is ragged: row {number} has {len(row)} numbers and row {lines[0][0]} has {len(rows[0])}."
+                f"The file {path} is ragged: row {number} has {len(row)} numbers and "
+                f"row {lines[0][0]} has {len(rows[0])}."
             )
     return np.squeeze(np.array(rows))[()]
 

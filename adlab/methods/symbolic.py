@@ -12,8 +12,9 @@ limit the method ends with an error that says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -229,6 +230,21 @@ def _own_kind(expression: Any, parts: Iterable[Counter[str]]) -> Counter[str]:
     return total
 
 
+def _by_sign(sp: Any, u: Any, right: Any, left: Any) -> Any:
+    return sp.Piecewise((right, u > 0), (left, u < 0), (0, True))
+
+
+UNKNOWN_SIGN: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "absolute": lambda sp, u: _by_sign(sp, u, u, -u),
+        "sign": lambda sp, u: _by_sign(sp, u, 1, -1),
+        "cbrt": lambda sp, u: _by_sign(sp, u, u ** sp.Rational(1, 3), -((-u) ** sp.Rational(1, 3))),
+    }
+)
+"""Functions whose derivative SymPy takes apart into real and imaginary parts unless it knows the operand to be real,
+which it does not of √x; the same functions by the sign of the operand."""
+
+
 class _Growing(SympyAlgebra):
     """SymPy's carrier, which stops when an expression outgrows the limit."""
 
@@ -248,6 +264,14 @@ class _Growing(SympyAlgebra):
                     f"beyond the limit of {self.limit:,}: expressions swell. Use the reverse or forward method, or raise limit=."
                 )
         return value
+
+    def scalar(self, primitive: Primitive) -> Callable[..., Any]:
+        """Return SymPy's function, or what it is for real operands where SymPy does not know them to be real."""
+        function = super().scalar(primitive)
+        by_sign = UNKNOWN_SIGN.get(primitive.name)
+        if by_sign is None:
+            return function
+        return lambda u: function(u) if u.is_extended_real else by_sign(self.library, u)
 
     def derivatives(self, expressions: Sequence[Any], symbols: Iterable[Any]) -> list[Any]:
         """Return the derivative of every expression by every symbol, the symbols running faster."""

@@ -131,7 +131,7 @@ TEXT = Style()
 
 
 def write(term: Term | int | float, style: Style = TEXT, *, substitute: bool = False) -> str:
-    """Return a formula in a style; with ``substitute``, names give way to their numbers at the point.
+    r"""Return a formula in a style; with ``substitute``, names give way to their numbers at the point.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def write(term: Term | int | float, style: Style = TEXT, *, substitute: bool = F
     >>> write(1 / v0 - v1), write(1 / v0 - v1, substitute=True)
     ('1/v0 − v1', '1/2 − (−5)')
     >>> write(1 / v0 - v1, Style("latex"))
-    '\\\\frac{1}{v_{0}} - v_{1}'
+    '\\frac{1}{v_{0}} - v_{1}'
     """
     if style.kind == "mathml":
         return mathml(_written(term, Style("latex", style.digits), substitute).text)
@@ -287,7 +287,7 @@ def _ascii_template(template: str) -> str:
 
 def _is_unsigned(term: Term) -> bool:
     """Return whether a formula is one number written without a sign."""
-    value = term.head.value if isinstance(term.head, Literal) else None
+    value: Any = term.head.value if isinstance(term.head, Literal) else None
     return type(value) in (int, float) and math.copysign(1.0, value) > 0
 
 

@@ -14,18 +14,23 @@ from html import escape
 from typing import NamedTuple
 
 SYMBOLS = {
-    "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "leq": "≤", "geq": "≥", "ne": "≠", "neq": "≠", "partial": "∂",
-    "land": "∧", "lor": "∨", "lnot": "¬", "wedge": "∧", "vee": "∨", "neg": "¬", "sum": "∑", "prod": "∏", "odot": "⊙",
-    "dots": "…", "cdots": "⋯", "ldots": "…", "colon": ":", "Vert": "‖", "vert": "|", "lfloor": "⌊", "rfloor": "⌋",
-    "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "{": "{", "}": "}", "|": "‖", "mid": "|", "pm": "±",
+    "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "leq": "≤", "geq": "≥", "ne": "≠", "neq": "≠",
+    "partial": "∂", "land": "∧", "lor": "∨", "lnot": "¬", "wedge": "∧", "vee": "∨", "neg": "¬", "sum": "∑",
+    "prod": "∏", "odot": "⊙", "dots": "…", "cdots": "⋯", "ldots": "…", "colon": ":", "Vert": "‖",
+    "vert": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩",
+    "{": "{", "}": "}", "|": "‖", "mid": "|", "pm": "±",
 }  # fmt: skip
 OPERATORS = frozenset("·×≤≥≠∧∨¬∑∏⊙…⋯:")
 LETTERS = {"infty": "∞", "ell": "ℓ", "epsilon": "ϵ", "lambda": "λ", "Lambda": "Λ"}
 FUNCTIONS = frozenset(
-    "ln log sin cos tan arcsin arccos arctan sinh cosh tanh max min exp sign det dim arg gcd inf sup lim".split()
+    (
+        *("ln", "log", "exp", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"),
+        *("max", "min", "inf", "sup", "lim", "arg", "det", "dim", "gcd"),
+    )
 )
 ACCENTS = {
-    "dot": "˙", "ddot": "¨", "bar": "¯", "hat": "^", "tilde": "~", "acute": "´", "grave": "`", "check": "ˇ", "vec": "→",
+    "dot": "˙", "ddot": "¨", "bar": "¯", "hat": "^", "tilde": "~", "acute": "´", "grave": "`", "check": "ˇ",
+    "vec": "→",
 }  # fmt: skip
 WORDS = frozenset(("text", "mathrm", "mathit", "operatorname", "mathsf", "mathbf"))
 SPACES = frozenset((",", ";", ":", "!", " ", "quad", "qquad"))
@@ -75,7 +80,7 @@ EMPTY = Node("<mrow></mrow>")
 
 
 def mathml(latex: str) -> str:
-    """Return the content of a ``<math>`` element for a formula in LaTeX.
+    r"""Return the content of a ``<math>`` element for a formula in LaTeX.
 
     Parameters
     ----------
@@ -89,7 +94,7 @@ def mathml(latex: str) -> str:
 
     Examples
     --------
-    >>> mathml(r"\\frac{1}{v_{0}}")
+    >>> mathml(r"\frac{1}{v_{0}}")
     '<mfrac><mn>1</mn><msub><mi>v</mi><mn>0</mn></msub></mfrac>'
     """
     return _Reader(latex).read()
@@ -204,7 +209,7 @@ class _Reader:
             name = ' class="word"' if command == "mathit" else ""
             self.frames[-1].add(Node(f"<mi{upright}{name}>{text}</mi>"))
 
-    # ------------------------------------------------------------------------------------------ groups and fences
+    # -------------------------------------------------------------------------------------- groups and fences
 
     def _items(self) -> list[Node]:
         frame = self.frames.pop()
@@ -276,7 +281,9 @@ def _row(items: Sequence[Node], *, bare: bool = False) -> str:
 
 
 def _fence(mark: str, form: str, tall: bool) -> str:
-    """Return a fence; one around low content keeps its size, because stretched fences carry space with them."""
+    """Return a fence; one around low content keeps its size, because stretched fences carry space with
+    them.
+    """
     stretchy = "true" if tall else "false"
     return (
         f'<mo fence="true" form="{form}" stretchy="{stretchy}" lspace="0" rspace="0">{escape(mark)}</mo>'

@@ -10,19 +10,24 @@ import re
 import unicodedata
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda"),
+        *("mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+    )
 )
-CAPITALS = frozenset("gamma delta theta lambda xi pi sigma upsilon phi psi omega".split())
+CAPITALS = frozenset(
+    ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega")
+)
 """Greek capitals that do not look like Latin ones, and so have a command of their own."""
 
 ACCENTS = {
-    "\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde",
-    "\u0304": "bar", "\u0307": "dot", "\u0308": "ddot", "\u030c": "check",
+    "\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar",
+    "\u0307": "dot", "\u0308": "ddot", "\u030c": "check",
 }  # fmt: skip
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
 }  # fmt: skip
 
 _INDEXED = re.compile(r"(.*?[^\d_])_?(\d+)", re.DOTALL)
@@ -38,8 +43,10 @@ def latex_name(name: str) -> str:
 
     Examples
     --------
-    >>> latex_name("x1"), latex_name("alpha"), latex_name("captured0"), latex_name("params.W[0]"), latex_name("x_train")
-    ('x_{1}', '\\alpha', '\\mathit{captured}_{0}', '\\mathit{params}.W[0]', 'x_{\\mathrm{train}}')
+    >>> latex_name("x1"), latex_name("alpha"), latex_name("captured0")
+    ('x_{1}', '\\alpha', '\\mathit{captured}_{0}')
+    >>> latex_name("params.W[0]"), latex_name("x_train")
+    ('\\mathit{params}.W[0]', 'x_{\\mathrm{train}}')
     """
     parts = re.split(r"(\.|\[[^\]]*\])", name)
     return "".join(_part(part) for part in parts)

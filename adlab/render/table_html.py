@@ -20,17 +20,21 @@ from adlab.render.tables import Column, Line, Pen, Sheet, Table, groups_of
 FIGURE_SPACE, POINT_SPACE = "\u2007", "\u2008"
 
 CSS = """
-.adlab{color:#1b1b1b;background:#fff;font:16px/1.45 "Latin Modern Roman","STIX Two Text",Cambria,Georgia,serif}
-.adlab math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","DejaVu Math TeX Gyre",math;font-size:1.05em}
+.adlab{color:#1b1b1b;background:#fff;
+font:16px/1.45 "Latin Modern Roman","STIX Two Text",Cambria,Georgia,serif}
+.adlab math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","DejaVu Math TeX Gyre",math;
+font-size:1.05em}
 .adlab .head{margin:0 0 1.2em;font-size:1.1em}
 .adlab .head span{margin-right:2em;white-space:nowrap}
 .adlab .tables{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.6em 3.5em;margin:0 0 1.2em}
 .adlab .tables>div{max-width:100%;overflow-x:auto}
-.adlab table{border-collapse:collapse;border:0;border-top:2px solid #1b1b1b;border-bottom:2px solid #1b1b1b;margin:0}
+.adlab table{border-collapse:collapse;margin:0;border:0;
+border-top:2px solid #1b1b1b;border-bottom:2px solid #1b1b1b}
 .adlab caption{caption-side:top;text-align:left;font-weight:bold;padding:0 0 .4em;white-space:nowrap}
 .adlab thead tr:last-child th{border-bottom:1px solid #1b1b1b}
 .adlab tr{background:none}
-.adlab th,.adlab td{padding:.08em .9em .08em 0;text-align:left;vertical-align:middle;height:2em;background:none;border:0}
+.adlab th,.adlab td{padding:.08em .9em .08em 0;text-align:left;vertical-align:middle;height:2em;
+background:none;border:0}
 .adlab th{font-weight:normal;font-size:.9em;color:#5f6670;white-space:nowrap;height:1.7em}
 .adlab th.group{text-align:left;padding-left:1.4em}
 .adlab .value+.numbers{padding-left:1.4em}
@@ -99,7 +103,8 @@ def _powered(text: str) -> str:
 def _matrix(array: Any, digits: int) -> str:
     rows = ("".join(f"<mtd><mn>{text_number(item, digits)}</mn></mtd>" for item in row) for row in array)
     table = "".join(f"<mtr>{row}</mtr>" for row in rows)
-    return f'<mrow><mo fence="true" form="prefix">[</mo><mtable>{table}</mtable><mo fence="true" form="postfix">]</mo></mrow>'
+    left, right = '<mo fence="true" form="prefix">[</mo>', '<mo fence="true" form="postfix">]</mo>'
+    return f"<mrow>{left}<mtable>{table}</mtable>{right}</mrow>"
 
 
 def to_html(sheet: Sheet, *, digits: int = 3, full: bool = False, page: bool = False) -> str:
@@ -173,9 +178,8 @@ def _table(table: Table, pen: Pen) -> str:
 def _headers(columns: Sequence[Column], pen: Pen) -> Iterator[str]:
     groups = groups_of(columns)
     if any(group is not None and count > 1 for group, count in groups):
-        spans = (("<th></th>" * (2 if column.kind == "name" else 1) if group is None else
-                  f'<th class="group" colspan="{count}">{pen.spell(group)}</th>')
-                 for (group, count), column in zip(groups, _firsts(columns, groups), strict=True))  # fmt: skip
+        pairs = zip(groups, _firsts(columns, groups), strict=True)
+        spans = [_group(pen.spell(group), count, column) for (group, count), column in pairs]
         yield f"<tr>{''.join(spans)}</tr>"
     cells = []
     for column in columns:
@@ -184,6 +188,12 @@ def _headers(columns: Sequence[Column], pen: Pen) -> Iterator[str]:
             "<th></th><th></th>" if column.kind == "name" else f"<th{kind}>{pen.spell(column.header)}</th>"
         )
     yield f"<tr>{''.join(cells)}</tr>"
+
+
+def _group(group: str, count: int, first: Column) -> str:
+    if not group:
+        return "<th></th>" * (2 if first.kind == "name" else 1)
+    return f'<th class="group" colspan="{count}">{group}</th>'
 
 
 def _firsts(columns: Sequence[Column], groups: Sequence[tuple[Any, int]]) -> Iterator[Column]:
@@ -229,7 +239,9 @@ _NUMBER = re.compile(
 
 
 def align_points(texts: Sequence[str]) -> list[str]:
-    """Return numbers padded on the right, so that right-aligned their decimal points stand below each other."""
+    """Return numbers padded on the right, so that right-aligned their decimal points stand below each
+    other.
+    """
     fractions = [match[2] or "" if (match := _NUMBER.match(text)) and match[1] else None for text in texts]
     longest = max((len(fraction) for fraction in fractions if fraction), default=0)
     return [text if fraction is None else text + _padding(fraction, longest)

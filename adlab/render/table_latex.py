@@ -41,9 +41,9 @@ DOCUMENT = r"""\documentclass{article}
 """
 
 _UNICODE = {
-    "−": r"$-$", "×": r"$\times$", "·": r"$\cdot$", "∂": r"$\partial$", "‖": r"$\Vert$", "≤": r"$\le$", "≥": r"$\ge$",
-    "∞": r"$\infty$", "≠": r"$\ne$", "√": r"$\surd$", "ε": r"$\varepsilon$", "±": r"$\pm$", "…": r"\dots{}", "₋": r"$_{-}$",
-    "∛": r"$\sqrt[3]{}$", "→": r"$\to$", "½": r"$\tfrac12$",
+    "−": r"$-$", "×": r"$\times$", "·": r"$\cdot$", "∂": r"$\partial$", "‖": r"$\Vert$", "≤": r"$\le$",
+    "≥": r"$\ge$", "∞": r"$\infty$", "≠": r"$\ne$", "√": r"$\surd$", "ε": r"$\varepsilon$", "±": r"$\pm$",
+    "…": r"\dots{}", "₋": r"$_{-}$", "∛": r"$\sqrt[3]{}$", "→": r"$\to$", "½": r"$\tfrac12$",
 }  # fmt: skip
 _DIGITS = str.maketrans({char: f"$_{{{k}}}$" for k, char in enumerate("₀₁₂₃₄₅₆₇₈₉")})
 
@@ -161,7 +161,7 @@ def to_latex(sheet: Sheet, *, digits: int = 3, full: bool = False, document: boo
     return DOCUMENT % body if document else body
 
 
-# ------------------------------------------------------------------------------------------------------ one table
+# -------------------------------------------------------------------------------------------------- one table
 
 
 class _Layout:
@@ -268,6 +268,6 @@ def _headers(columns: Sequence[Column], layout: _Layout, pen: Pen) -> Iterator[s
             continue
         span = layout.spans[k] + (k == 1 and named)
         place = "c" if layout.split[k] else "l"
-        edge = "@{}" if k == 1 and named or k == 0 else ""
+        edge = "@{}" if k == 0 or (k == 1 and named) else ""
         cells.append(rf"\multicolumn{{{span}}}{{{edge}{place}}}{{{pen.spell(column.header)}}}")
     yield " & ".join(cells) + r" \\"

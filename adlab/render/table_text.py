@@ -151,8 +151,7 @@ def to_text(
     width = width or shutil.get_terminal_size((PAGE, 50)).columns
     paint = painter(color)
     blocks = [_head(sheet, pen, width, paint)] if sheet.head else []
-    for tables in _arranged(sheet.tables, pen, width):
-        blocks.append("\n".join(_lines(tables, paint)))
+    blocks += ["\n".join(_lines(tables, paint)) for tables in _arranged(sheet.tables, pen, width)]
     blocks += [
         "\n".join(paint("warning", line) for line in wrap(f"Warning: {pen.words(words)}", width))
         for words in sheet.warnings
@@ -186,7 +185,7 @@ def _head(sheet: Sheet, pen: Pen, width: int, paint: Paint) -> str:
     return "\n".join(paint("title", line) for part in parts for line in wrap(part, width))
 
 
-# ------------------------------------------------------------------------------------------------------- arrangement
+# ------------------------------------------------------------------------------------------------ arrangement
 
 
 class Spelled:
@@ -346,7 +345,7 @@ def _narrowed(spelled: Spelled, width: int) -> Spelled:
     return spelled
 
 
-# ------------------------------------------------------------------------------------------------------------- lines
+# ------------------------------------------------------------------------------------------------------ lines
 
 
 def _lines(tables: Sequence[Spelled], paint: Paint) -> Iterator[str]:
@@ -439,7 +438,7 @@ def _row(
     return lines
 
 
-# ------------------------------------------------------------------------------------------------ padding and breaking
+# --------------------------------------------------------------------------------------- padding and breaking
 
 
 def pad(text: str, width: int) -> str:

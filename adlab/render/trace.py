@@ -142,7 +142,7 @@ class ShownTrace:
 
     report: Trace
 
-    # ------------------------------------------------------------------------------------------------------ the data
+    # ----------------------------------------------------------------------------------------------- the data
 
     @property
     def mode(self) -> str:
@@ -194,7 +194,7 @@ class ShownTrace:
         """The tables, before a format is chosen."""
         return trace_sheet(self.report)
 
-    # --------------------------------------------------------------------------------------------------- the formats
+    # -------------------------------------------------------------------------------------------- the formats
 
     def to_text(
         self,
@@ -229,7 +229,9 @@ class ShownTrace:
         return to_text(self.sheet, ascii=ascii, width=width, digits=digits, full=full, color=color)
 
     def to_markdown(self, *, digits: int = 3, full: bool = False, math: bool = False) -> str:
-        """Return the trace as Markdown pipe tables; with ``math``, formulas are LaTeX between dollar signs."""
+        """Return the trace as Markdown pipe tables; with ``math``, formulas are LaTeX between dollar
+        signs.
+        """
         from adlab.render.table_markdown import to_markdown
 
         return to_markdown(self.sheet, digits=digits, full=full, math=math)
@@ -268,7 +270,9 @@ class ShownTrace:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"<trace of {len(self.rows)} rows, mode {self.mode}: print it, or write it with .to_text(), .to_html(), …>"
+        return (
+            f"<trace of {len(self.rows)} rows, mode {self.mode}: print it, or see .to_text(), .to_html(), …>"
+        )
 
     def _repr_html_(self) -> str:
         return self.to_html()

@@ -66,7 +66,7 @@ def node_name(row: Row, mark: str = "") -> Term:
     return Term(Symbol(row.name.base, row.name.index, mark), (), row.value)
 
 
-# ---------------------------------------------------------------------------------------------------------- the head
+# --------------------------------------------------------------------------------------------------- the head
 
 
 def _head(trace: Trace) -> Iterator[Entry]:
@@ -123,7 +123,7 @@ def _expanded(formula: Term, terms: Mapping[Symbol, tuple[Term, int]]) -> tuple[
     return Term(head, tuple(args), formula.value, formula.params), size
 
 
-# -------------------------------------------------------------------------------------------------------- the tables
+# ------------------------------------------------------------------------------------------------- the tables
 
 
 def evaluation_table(trace: Trace) -> Table:
@@ -299,7 +299,7 @@ def _with_scopes(rows: Sequence[Row]) -> Iterator[tuple[Row, Line | None]]:
         yield row, heading
 
 
-# ---------------------------------------------------------------------------------------------------------- the cost
+# --------------------------------------------------------------------------------------------------- the cost
 
 
 def _cost(trace: Trace) -> str:

@@ -208,7 +208,7 @@ class _TraceBuilder:
         self.sites: dict[int, Site] = {}
         self.costs: dict[str, dict[str, int]] = {"evaluation": {"evaluations": 1, **self._operations()}}
 
-    # --------------------------------------------------------------------------------------------------- evaluation
+    # --------------------------------------------------------------------------------------------- evaluation
 
     def site(self, i: int) -> Site:
         """Return node ``i`` as rules see it, in formulas; asked for once per operand, so nodes of many are
@@ -262,7 +262,7 @@ class _TraceBuilder:
             graph.scope_path(graph.scope_ids[i]),
         )
 
-    # ------------------------------------------------------------------------------------------------------ forward
+    # ------------------------------------------------------------------------------------------------ forward
 
     def directions(self, wrt: str | None) -> list[tuple[str, int, tuple[int, ...]]]:
         """Return (label, input, element) of every tangent column; all of them, or those of ``wrt``."""
@@ -326,7 +326,7 @@ class _TraceBuilder:
                 parts.append(_forward_part(partial(NOTATION, site.y, *site.xs), tangent))
         return _sum(parts) if parts else None
 
-    # ------------------------------------------------------------------------------------------------------ reverse
+    # ------------------------------------------------------------------------------------------------ reverse
 
     def reverse(self, output: int) -> str:
         """Compute the adjoints of one output element; return its name."""
@@ -370,7 +370,9 @@ class _TraceBuilder:
         raise InputError(f"There is no output {output}: the function has {total}, counted from 0.")
 
     def _contribution(self, i: int, user: int, position: int, cotangent: Term | None) -> list[Contribution]:
-        """Return what ``user`` gives to the adjoint of ``i``, its operand at ``position``; empty if nothing."""
+        """Return what ``user`` gives to the adjoint of ``i``, its operand at ``position``; empty if
+        nothing.
+        """
         rule = self.graph.primitives[user].rule
         if cotangent is None or rule is None or not self.active[i]:
             return []
@@ -423,7 +425,7 @@ class _TraceBuilder:
             rows.append(np.zeros(into.shape) if row is None else row)
         return np.reshape(rows, out.shape + into.shape)[()]
 
-    # -------------------------------------------------------------------------------------------------------- costs
+    # -------------------------------------------------------------------------------------------------- costs
 
     def _operations(self, kind: str = "") -> dict[str, int]:
         """Return the counted operations of the program, or of one derivative pass over it."""
@@ -435,7 +437,7 @@ class _TraceBuilder:
         return {"operations": counted}
 
 
-# ------------------------------------------------------------------------------------------------------ composing terms
+# -------------------------------------------------------------------------------------------- composing terms
 
 
 def _term(value: Any) -> Term:

@@ -1,4 +1,4 @@
-"""Targets of commands: an expression, or a function in a file; what goes wrong in the file is one sentence."""
+"""Targets of commands: an expression or a function in a file, and one sentence for what goes wrong there."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def test_the_module_raises_on_import(tmp_path, code):
 def test_the_error_of_a_neighbour_names_the_line_of_the_import(tmp_path):
     (tmp_path / "neighbour_that_raises.py").write_text("\n\n\nraise ValueError('deep')\n")
     (tmp_path / "m.py").write_text("import neighbour_that_raises\n")
-    assert "m.py, line 1, raised an error while it was imported: ValueError: deep." in refusal(f"{tmp_path}/m.py:f")
+    assert "m.py, line 1, raised an error while it was imported: ValueError: deep." in refusal(
+        f"{tmp_path}/m.py:f"
+    )
 
 
 def test_what_is_no_python_text(tmp_path):

@@ -1,4 +1,4 @@
-"""Values on the command line: read without evaluating Python, or refused in one sentence that names the input."""
+"""Values on the command line: read without evaluating Python, or refused in one sentence with the name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,39 @@ from adlab.errors import InputError
 from adlab.frontends.expression import expression_graph
 
 GOOD = {
-    "2": 2.0, "-2": -2.0, "−2": -2.0, "+2": 2.0, "2.5": 2.5, ".5": 0.5, "1e3": 1000.0, "-1.5E-3": -0.0015, "1_000": 1000.0,
-    " 2 ": 2.0, "inf": np.inf, "-inf": -np.inf, "Infinity": np.inf, "-∞": -np.inf, "pi": np.pi, "π/2": np.pi / 2, "-pi": -np.pi,
-    "e": np.e, "1/3": 1 / 3, "2^10": 1024.0, "sqrt(2)": np.sqrt(2), "2*(1+1)": 4.0, "[1,2,3]": [1.0, 2.0, 3.0],
-    "[1, -2.5, 1e-3,]": [1.0, -2.5, 0.001], "[[1,2],[3,4]]": [[1.0, 2.0], [3.0, 4.0]], "[pi/2, 0]": [np.pi / 2, 0.0], "2*[1,2]": [2.0, 4.0],
-    "0.1": 0.1, "123456789.123456789": 123456789.123456789, "5e-324": 5e-324, "[inf, nan]": [np.inf, np.nan], "-0.0": -0.0,
-}  # fmt: skip
+    "2": 2.0,
+    "-2": -2.0,
+    "−2": -2.0,
+    "+2": 2.0,
+    "2.5": 2.5,
+    ".5": 0.5,
+    "1e3": 1000.0,
+    "-1.5E-3": -0.0015,
+    "1_000": 1000.0,
+    " 2 ": 2.0,
+    "inf": np.inf,
+    "-inf": -np.inf,
+    "Infinity": np.inf,
+    "-∞": -np.inf,
+    "pi": np.pi,
+    "π/2": np.pi / 2,
+    "-pi": -np.pi,
+    "e": np.e,
+    "1/3": 1 / 3,
+    "2^10": 1024.0,
+    "sqrt(2)": np.sqrt(2),
+    "2*(1+1)": 4.0,
+    "[1,2,3]": [1.0, 2.0, 3.0],
+    "[1, -2.5, 1e-3,]": [1.0, -2.5, 0.001],
+    "[[1,2],[3,4]]": [[1.0, 2.0], [3.0, 4.0]],
+    "[pi/2, 0]": [np.pi / 2, 0.0],
+    "2*[1,2]": [2.0, 4.0],
+    "0.1": 0.1,
+    "123456789.123456789": 123456789.123456789,
+    "5e-324": 5e-324,
+    "[inf, nan]": [np.inf, np.nan],
+    "-0.0": -0.0,
+}
 
 
 @pytest.mark.parametrize("text", GOOD)
@@ -35,13 +62,37 @@ def test_nan_in_all_spellings():
 
 
 BAD = {
-    "two": "'two'", "": "missing", "2x": "2*x", "x2": "x2 is no number", "[1,[2,3]]": "differ in length", "[[1,2],[3]]": "differ in length",
-    "[1,2": "never closed", "1,2": "comma", "(1,2)": "several values", "True": "true or false", "1 < 2": "true or false",
-    "None": "no number", "__import__('os')": "underscores", "eval(2)": "no eval", "sum([1,2])": "no sum",
-    "broadcast_to(0, (9,9))": "no broadcast_to", "1e999": "too large", "'2'": "no place", "1j": "complex", "2;3": "one by one", "0x10": "decimal",
-    "@": "neither .npy nor .csv", "@data.txt": "neither .npy nor .csv", "@nowhere.npy": "not there", "@nowhere.csv": "not there",
-    "1" * 700: "digits", "[" * 50 + "1" + "]" * 50: "32 deep", "[x, 1]": "x is no number", "f(": "never closed", "sin": "sin is a function",
-}  # fmt: skip
+    "two": "'two'",
+    "": "missing",
+    "2x": "2*x",
+    "x2": "x2 is no number",
+    "[1,[2,3]]": "differ in length",
+    "[[1,2],[3]]": "differ in length",
+    "[1,2": "never closed",
+    "1,2": "comma",
+    "(1,2)": "several values",
+    "True": "true or false",
+    "1 < 2": "true or false",
+    "None": "no number",
+    "__import__('os')": "underscores",
+    "eval(2)": "no eval",
+    "sum([1,2])": "no sum",
+    "broadcast_to(0, (9,9))": "no broadcast_to",
+    "1e999": "too large",
+    "'2'": "no place",
+    "1j": "complex",
+    "2;3": "one by one",
+    "0x10": "decimal",
+    "@": "neither .npy nor .csv",
+    "@data.txt": "neither .npy nor .csv",
+    "@nowhere.npy": "not there",
+    "@nowhere.csv": "not there",
+    "1" * 700: "digits",
+    "[" * 50 + "1" + "]" * 50: "32 deep",
+    "[x, 1]": "x is no number",
+    "f(": "never closed",
+    "sin": "sin is a function",
+}
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -70,7 +121,7 @@ def test_what_is_no_value(text):
     ],
 )
 def test_words_that_give_no_value(words, part):
-    with pytest.raises(InputError, match=".") as caught:
+    with pytest.raises(InputError) as caught:
         parse_values(words)
     assert part in str(caught.value)
 
@@ -87,7 +138,7 @@ def test_size():
     assert time.process_time() - start < 10
 
 
-# ------------------------------------------------------------------------------------------------ files
+# -------------------------------------------------------------------------------- files
 
 
 def written(folder, name, content):
@@ -97,7 +148,12 @@ def written(folder, name, content):
 
 
 def test_npy(tmp_path):
-    for array in (np.arange(6.0).reshape(2, 3), np.arange(3, dtype=np.int32), np.float32([1.5, 2.5]), np.array(2.5)):
+    for array in (
+        np.arange(6.0).reshape(2, 3),
+        np.arange(3, dtype=np.int32),
+        np.float32([1.5, 2.5]),
+        np.array(2.5),
+    ):
         np.save(tmp_path / "x.npy", array)
         found = parse_value("x", f"@{tmp_path}/x.npy")
         np.testing.assert_array_equal(found, array)
@@ -115,8 +171,16 @@ def test_npy_that_is_refused(tmp_path):
     written(tmp_path, "no.npy", b"hello")
     written(tmp_path, "empty.npy", b"")
     (tmp_path / "folder.npy").mkdir()
-    parts = {"objects": "pickled", "text": "<U1", "complex": "complex128", "archive": "archive", "cut": "cut.npy", "no": "pickled",
-             "empty": "empty", "folder": "cannot be read"}  # fmt: skip
+    parts = {
+        "objects": "pickled",
+        "text": "<U1",
+        "complex": "complex128",
+        "archive": "archive",
+        "cut": "cut.npy",
+        "no": "pickled",
+        "empty": "empty",
+        "folder": "cannot be read",
+    }
     for name, part in parts.items():
         with pytest.raises(InputError) as caught:
             parse_value("x", f"@{tmp_path}/{name}.npy")
@@ -183,7 +247,7 @@ def test_csv_that_is_refused(tmp_path, content, part):
     assert str(caught.value).endswith(".")
 
 
-# ------------------------------------------------------------------------------------------------ binding
+# -------------------------------------------------------------------------------- binding
 
 
 def plain(a, b, c=3.0):

@@ -1,8 +1,8 @@
-"""What is printed reads back: a graph's formula, parsed, is the same graph, for every row and for random nestings.
+"""What is printed reads back: a graph's formula, parsed, is the same graph, for every row and random nestings.
 
-Every row of the table takes part: elementwise ones through their arity, structural ones through `STRUCTURAL`, which must
-name them all. Two graphs are the same if outputs are made by the same primitives from the same operands with the same
-parameters; the order of independent nodes is free, and a literal 2 is a literal 2.0.
+Every row of the table takes part: elementwise ones through their arity, structural ones through `STRUCTURAL`,
+which must name them all. Two graphs are the same if outputs are made by the same primitives from the same
+operands with the same parameters; the order of independent nodes is free, and a literal 2 is a literal 2.0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INPUTS = tuple(f"v{k}" for k in range(len(SHAPES)))
 POSITION = {name: k for k, name in enumerate(SHAPES)}
 
 
-# ------------------------------------------------------------------------------------------------ helpers
+# -------------------------------------------------------------------------------- helpers
 
 
 class Sheet:
@@ -108,7 +108,7 @@ def assert_reads_back(graph: Graph) -> None:
         assert same(graph, again), f"{text} reads back as {write(formula(again), style)}"
 
 
-# ------------------------------------------------------------------------------------------------ every row
+# -------------------------------------------------------------------------------- every row
 
 
 def index(shape, *entries):
@@ -116,27 +116,48 @@ def index(shape, *entries):
 
 
 STRUCTURAL = {
-    "sum": [(["M"], {"axis": axis, "keepdims": keep}) for axis in (None, (0,), (1,)) for keep in (False, True)]
+    "sum": [
+        (["M"], {"axis": axis, "keepdims": keep}) for axis in (None, (0,), (1,)) for keep in (False, True)
+    ]
     + [(["K"], {"axis": (0, 2), "keepdims": False})],
     "mean": [(["M"], {"axis": (1,), "keepdims": True}), (["v"], {"axis": None, "keepdims": False})],
     "max": [(["M"], {"axis": (0,), "keepdims": False}), (["v"], {"axis": None, "keepdims": False})],
     "min": [(["K"], {"axis": (1,), "keepdims": True}), (["v"], {"axis": None, "keepdims": True})],
     "prod": [(["M"], {"axis": (0,), "keepdims": False}), (["v"], {"axis": None, "keepdims": False})],
     "cumsum": [(["v"], {"axis": 0}), (["M"], {"axis": 1})],
-    "reshape": [(["M"], {"shape": shape}) for shape in ((6,), (3, 2), (1, 6, 1), (2, 3))] + [(["s"], {"shape": (1,)})],
+    "reshape": [(["M"], {"shape": shape}) for shape in ((6,), (3, 2), (1, 6, 1), (2, 3))]
+    + [(["s"], {"shape": (1,)})],
     "transpose": [
         (["M"], {"axes": (1, 0)}),
         (["M"], {"axes": (0, 1)}),
         (["K"], {"axes": (2, 0, 1)}),
         (["v"], {"axes": (0,)}),
     ],
-    "broadcast_to": [(["v"], {"shape": (2, 3)}), (["s"], {"shape": (4,)}), (["s"], {"shape": ()}), (["v"], {"shape": (3,)})],
+    "broadcast_to": [
+        (["v"], {"shape": (2, 3)}),
+        (["s"], {"shape": (4,)}),
+        (["s"], {"shape": ()}),
+        (["v"], {"shape": (3,)}),
+    ],
     "index": [
         (["M"], {"index": index((2, 3), *entries)})
         for entries in [
-            (0,), (-1, 2), (slice(None), 1), (slice(1, None), slice(0, 2)), (slice(None, None, -1),), (slice(None, None, 2),),
-            (..., None), (None, 0, None, slice(1, 3)), ([0, 1, 1],), ([[0, 1], [1, 0]],), (slice(None), [2, 0]),
-            ([0, 1], [1, 2]), ([],), (slice(0, 0),), (slice(2, 0, -1), 1), (np.array([True, False]),),
+            (0,),
+            (-1, 2),
+            (slice(None), 1),
+            (slice(1, None), slice(0, 2)),
+            (slice(None, None, -1),),
+            (slice(None, None, 2),),
+            (..., None),
+            (None, 0, None, slice(1, 3)),
+            ([0, 1, 1],),
+            ([[0, 1], [1, 0]],),
+            (slice(None), [2, 0]),
+            ([0, 1], [1, 2]),
+            ([],),
+            (slice(0, 0),),
+            (slice(2, 0, -1), 1),
+            (np.array([True, False]),),
         ]
     ]
     + [(["s"], {"index": ()}), (["s"], {"index": (None,)})],
@@ -148,13 +169,18 @@ STRUCTURAL = {
         (["v"], {"index": index((4, 3), 2), "shape": (4, 3)}),
         (["v"], {"index": index((4, 3), [0, 1, 1], [2, 2, 0]), "shape": (4, 3)}),
     ],
-    "concatenate": [(["v", "w"], {"axis": 0}), (["M", "M"], {"axis": 1}), (["M"], {"axis": 0}), (["v", "w", "v"], {"axis": 0})],
+    "concatenate": [
+        (["v", "w"], {"axis": 0}),
+        (["M", "M"], {"axis": 1}),
+        (["M"], {"axis": 0}),
+        (["v", "w", "v"], {"axis": 0}),
+    ],
     "stack": [(["s", "t"], {"axis": 0}), (["v", "w"], {"axis": 1}), (["v"], {"axis": 0})],
     "cast": [(["M"], {"dtype": dtype}) for dtype in ("float32", "float64", "bool")],
     "stop_gradient": [(["M"], {})],
     "matmul": [([a, b], {}) for a, b in ("MN", "Mv", "vN", "vw", "KM")],
     "outer": [(["v", "w"], {})],
-}  # fmt: skip
+}
 
 
 def test_every_structural_row_is_in_the_table():
@@ -186,12 +212,36 @@ def test_elementwise_row(row):
         assert_reads_back(sheet.finish(sheet.apply("multiply", nested, sheet["s"])))
 
 
-# ------------------------------------------------------------------------------------------------ literals and signs
+# -------------------------------------------------------------------------------- literals and signs
 
 NUMBERS = [
-    0, 1, 2, -2, 10**20, -(10**17) - 1, 0.0, -0.0, 0.5, -0.1, 1e16, 1e-300, -2.5e-9, 1e308, 5e-324, 123456.789, 1 / 3, 2.0, -1.0,
-    float("inf"), float("-inf"), float("nan"), PI, E, True, False,
-]  # fmt: skip
+    0,
+    1,
+    2,
+    -2,
+    10**20,
+    -(10**17) - 1,
+    0.0,
+    -0.0,
+    0.5,
+    -0.1,
+    1e16,
+    1e-300,
+    -2.5e-9,
+    1e308,
+    5e-324,
+    123456.789,
+    1 / 3,
+    2.0,
+    -1.0,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    PI,
+    E,
+    True,
+    False,
+]
 
 
 @pytest.mark.parametrize("value", NUMBERS, ids=str)
@@ -228,16 +278,19 @@ def test_literal_arrays(array):
     sheet = Sheet()
     given = np.array(array)
     number = sheet.recorder.literal(given, given.dtype)
-    assert_reads_back(sheet.finish(sheet.apply("where", number, number, sheet["s"])) if given.dtype == bool else
-                      sheet.finish(sheet.apply("multiply", sheet.apply("negative", number), sheet["s"])))  # fmt: skip
+    assert_reads_back(
+        sheet.finish(sheet.apply("where", number, number, sheet["s"]))
+        if given.dtype == bool
+        else sheet.finish(sheet.apply("multiply", sheet.apply("negative", number), sheet["s"]))
+    )
 
 
 def test_an_operand_that_does_not_fill_the_index_is_refused():
-    with pytest.raises(ShapeError, match="column 1: .*does not fill"):
+    with pytest.raises(ShapeError, match=r"column 1: .*does not fill"):
         expression_graph("index_add(x, index=[0:2], shape=(5,))", [np.ones(3)])
 
 
-# ------------------------------------------------------------------------------------------------ random nestings
+# -------------------------------------------------------------------------------- random nestings
 
 UNARY = [row.name for row in ROWS if row.elementwise and row.arity == 1 and row.name != "logical_not"]
 BINARY = [
@@ -340,14 +393,23 @@ def test_random_formulas_of_arrays(graph):
     assert_reads_back(graph)
 
 
-# ------------------------------------------------------------------------------------------------ the tester
+# -------------------------------------------------------------------------------- the tester
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a - b", "b - a"), ("a*b*2", "a*(b*2)"), ("x^2", "x^2.0"), ("x + 0.0", "x + -0.0"), ("cast(x, dtype=float32)", "cast(x, dtype=float64)"),
-     ("2*x", "2*y"), ("-2*x", "-(2*x)"), ("pi*x", "3.141592653589793*x"), ("sin(x)", "cos(x)")],
-)  # fmt: skip
+    [
+        ("a - b", "b - a"),
+        ("a*b*2", "a*(b*2)"),
+        ("x^2", "x^2.0"),
+        ("x + 0.0", "x + -0.0"),
+        ("cast(x, dtype=float32)", "cast(x, dtype=float64)"),
+        ("2*x", "2*y"),
+        ("-2*x", "-(2*x)"),
+        ("pi*x", "3.141592653589793*x"),
+        ("sin(x)", "cos(x)"),
+    ],
+)
 def test_the_comparison_tells_graphs_apart(one, other):
     assert not same(expression_graph(one).graph, expression_graph(other).graph)
     assert same(expression_graph(one).graph, expression_graph(one).graph)

@@ -410,7 +410,8 @@ def visit(node: ast.AST, text: str) -> Iterator[Instruction]:
                 yield from visit(argument, text)
             for keyword in keywords:
                 value = keyword.value
-                if isinstance(value, ast.Tuple) and not value.elts and text[: value.col_offset].rstrip()[-1] == "=":
+                is_empty = isinstance(value, ast.Tuple) and not value.elts
+                if is_empty and text[: value.col_offset].rstrip()[-1] == "=":
                     yield Instruction("tuple", None, 0, 0)
                 else:
                     yield from visit(value, text)
@@ -446,7 +447,7 @@ def item(node: ast.expr | None) -> int | slice | tuple[object, ...] | None:
     match node:
         case ast.List(elts=elements):
             parts = [item(element) for element in elements]
-            if any(isinstance(part, slice) or is_none(element) for part, element in zip(parts, elements, strict=True)):
+            if any(isinstance(part, slice) for part in parts) or any(is_none(element) for element in elements):
                 raise RefusedError
             return tuple(parts)
         case None:

@@ -1,4 +1,4 @@
-"""The semantic half of the expression front end: expression strings become the graphs that NumPy code becomes."""
+"""The semantic half of the expression front end: strings become the graphs that NumPy code becomes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def literals(text):
     return [constant.value for constant in expression_graph(text).graph.constants]
 
 
-# ------------------------------------------------------------------------------------------------ meaning
+# -------------------------------------------------------------------------------- meaning
 
 
 def test_the_running_example_of_the_lectures():
@@ -55,7 +55,15 @@ def test_the_running_example_of_the_lectures():
     assert recording.captured == ()
     assert graph.inputs == ("x1", "x2")
     assert graph.name == "y"
-    assert [p.name for p in graph.primitives] == ["input", "input", "log", "multiply", "add", "sin", "subtract"]
+    assert [p.name for p in graph.primitives] == [
+        "input",
+        "input",
+        "log",
+        "multiply",
+        "add",
+        "sin",
+        "subtract",
+    ]
     found = NUMPY.run(graph, [np.float64(2), np.float64(5)])
     np.testing.assert_allclose(found[2:], [0.693147, 10, 10.693147, -0.958924, 11.652071], rtol=1e-6)
     assert [graph.node(i).source.column for i in range(2, 7)] == [5, 16, 12, 22, 20]
@@ -66,27 +74,47 @@ NUMPY_CODE = {
     "-x^2 + x**2 + x² - x³": lambda x, y: -(x**2) + x**2 + x**2 - x**3,
     "2^y * x^-2 + x^2.0": lambda x, y: 2**y * x**-2 + x**2.0,
     "where(x > 0, x, 0.1*x)": lambda x, y: np.where(x > 0, x, 0.1 * x),
-    "where(not x > 0, 1, 0) + where(x <= y, 1, y)": lambda x, y: np.where(np.logical_not(x > 0), 1, 0) + np.where(x <= y, 1, y),
-    "max(x, 0) + min(x, y) + max(y) - min(x)": lambda x, y: np.maximum(x, 0) + np.minimum(x, y) + np.max(y) - np.min(x),
-    "abs(x) + arcsin(x/9) + asin(x/9) + exp(x)": lambda x, y: np.abs(x) + np.arcsin(x / 9) + np.arcsin(x / 9) + np.exp(x),
-    "ln(abs(x)) + log(abs(y)) + log10(abs(x))": lambda x, y: np.log(np.abs(x)) + np.log(np.abs(y)) + np.log10(np.abs(x)),
-    "√abs(x) + sqrt(abs(y)) + tanh(x)·π": lambda x, y: np.sqrt(np.abs(x)) + np.sqrt(np.abs(y)) + np.tanh(x) * np.pi,
-    "sum(x*y) + mean(x) + prod(y) + x @ y + dot(x, y)": lambda x, y: np.sum(x * y) + np.mean(x) + np.prod(y) + x @ y + np.dot(x, y),
+    "where(not x > 0, 1, 0) + where(x <= y, 1, y)": lambda x, y: (
+        np.where(np.logical_not(x > 0), 1, 0) + np.where(x <= y, 1, y)
+    ),
+    "max(x, 0) + min(x, y) + max(y) - min(x)": lambda x, y: (
+        np.maximum(x, 0) + np.minimum(x, y) + np.max(y) - np.min(x)
+    ),
+    "abs(x) + arcsin(x/9) + asin(x/9) + exp(x)": lambda x, y: (
+        np.abs(x) + np.arcsin(x / 9) + np.arcsin(x / 9) + np.exp(x)
+    ),
+    "ln(abs(x)) + log(abs(y)) + log10(abs(x))": lambda x, y: (
+        np.log(np.abs(x)) + np.log(np.abs(y)) + np.log10(np.abs(x))
+    ),
+    "√abs(x) + sqrt(abs(y)) + tanh(x)·π": lambda x, y: (
+        np.sqrt(np.abs(x)) + np.sqrt(np.abs(y)) + np.tanh(x) * np.pi
+    ),
+    "sum(x*y) + mean(x) + prod(y) + x @ y + dot(x, y)": lambda x, y: (
+        np.sum(x * y) + np.mean(x) + np.prod(y) + x @ y + np.dot(x, y)
+    ),
     "sum(x, axis=0, keepdims=True) + cumsum(y)": lambda x, y: np.sum(x, axis=0, keepdims=True) + np.cumsum(y),
     "outer(x, y).T[1:, ::-1]": lambda x, y: np.outer(x, y).T[1:, ::-1],
     "reshape(outer(x, y), (9,))[[0, 8, 8]]": lambda x, y: np.reshape(np.outer(x, y), (9,))[[0, 8, 8]],
     "reshape(outer(x, y), (-1, 1))[2, None]": lambda x, y: np.reshape(np.outer(x, y), (-1, 1))[2, None],
     "concatenate(x, y, [1, 2], axis=0)": lambda x, y: np.concatenate([x, y, np.array([1.0, 2.0])], axis=0),
-    "concatenate((x, y)) - concatenate([y, x], axis=0)": lambda x, y: np.concatenate((x, y)) - np.concatenate([y, x], axis=0),
+    "concatenate((x, y)) - concatenate([y, x], axis=0)": lambda x, y: (
+        np.concatenate((x, y)) - np.concatenate([y, x], axis=0)
+    ),
     "stack(x, y, axis=1) @ stack([x, y])": lambda x, y: np.stack([x, y], axis=1) @ np.stack([x, y]),
     "[x, y, [1, 2, 3]] @ x": lambda x, y: np.stack([x, y, np.array([1.0, 2.0, 3.0])]) @ x,
-    "transpose(outer(x, y), (1, 0)) + [1, 2, 3]": lambda x, y: np.transpose(np.outer(x, y), (1, 0)) + np.array([1.0, 2.0, 3.0]),
-    "max(outer(x, y), axis=0) - min(outer(x, y), axis=(1,))": lambda x, y: np.max(np.outer(x, y), axis=0) - np.min(np.outer(x, y), axis=1),
+    "transpose(outer(x, y), (1, 0)) + [1, 2, 3]": lambda x, y: (
+        np.transpose(np.outer(x, y), (1, 0)) + np.array([1.0, 2.0, 3.0])
+    ),
+    "max(outer(x, y), axis=0) - min(outer(x, y), axis=(1,))": lambda x, y: (
+        np.max(np.outer(x, y), axis=0) - np.min(np.outer(x, y), axis=1)
+    ),
     "var(x) + std(y, ddof=1) + norm(x)": lambda x, y: np.var(x) + np.std(y, ddof=1) + np.linalg.norm(x),
     "clip(x, -1, 1) + round(x) + floor(y)": lambda x, y: np.clip(x, -1, 1) + np.round(x) + np.floor(y),
-    "broadcast_to(x, (2, 3)) + swapaxes(outer(x, y), 0, 1)[:2]": lambda x, y: np.broadcast_to(x, (2, 3)) + np.swapaxes(np.outer(x, y), 0, 1)[:2],
+    "broadcast_to(x, (2, 3)) + swapaxes(outer(x, y), 0, 1)[:2]": lambda x, y: (
+        np.broadcast_to(x, (2, 3)) + np.swapaxes(np.outer(x, y), 0, 1)[:2]
+    ),
     "tril(outer(x, y)) + diag(x) + flip(y)": lambda x, y: np.tril(np.outer(x, y)) + np.diag(x) + np.flip(y),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", NUMPY_CODE)
@@ -108,7 +136,11 @@ def test_every_row_and_alias_is_a_function(name):
 
 
 def test_defaults_of_trailing_operands():
-    assert values("leaky_relu(x)", [-2.0]) == values("leaky_relu(x, 0.01)", [-2.0]) == values("leaky_relu(x, a=0.01)", [-2.0])
+    assert (
+        values("leaky_relu(x)", [-2.0])
+        == values("leaky_relu(x, 0.01)", [-2.0])
+        == values("leaky_relu(x, a=0.01)", [-2.0])
+    )
     assert values("elu(x, a=2)", [-1.0]) == [2 * np.expm1(-1)]
 
 
@@ -159,7 +191,12 @@ def test_the_users_value_wins_over_a_constant():
 
 
 def test_values_by_position_name_and_type():
-    assert values("a - b", (5, 2)) == values("a - b", {"b": 2, "a": 5}) == values("a - b", [2, 5], names=["b", "a"]) == [3.0]
+    assert (
+        values("a - b", (5, 2))
+        == values("a - b", {"b": 2, "a": 5})
+        == values("a - b", [2, 5], names=["b", "a"])
+        == [3.0]
+    )
     assert expression_graph("sum(x₁)", {"x₁": [1, 2]}).graph.inputs == ("x1",)
     graph = expression_graph("W @ x + s", {"W": M, "x": [1, 2, 3], "s": 4}).graph
     assert [type.shape for type in graph.input_types] == [(2, 3), (3,), ()]
@@ -176,7 +213,7 @@ def test_a_tuple_is_several_outputs_and_an_equation_names_them():
     assert graph.out_tree == ("tuple", (), ("*", ("tuple", (), ("*", "*"))))
 
 
-# ------------------------------------------------------------------------------------------------ what is wrong
+# -------------------------------------------------------------------------------- what is wrong
 
 WRONG = {
     # functions and names
@@ -312,7 +349,7 @@ def test_shapes_that_do_not_fit(text):
     ],
 )
 def test_values_that_do_not_fit(text, args, names, part):
-    with pytest.raises(InputError, match=".") as caught:
+    with pytest.raises(InputError) as caught:
         expression_graph(text, args, names)
     assert part in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -331,7 +368,7 @@ def test_messages_stay_short_whatever_the_name():
         assert len(str(caught.value)) < 300
 
 
-# ------------------------------------------------------------------------------------------------ size
+# -------------------------------------------------------------------------------- size
 
 SIZES = {
     "a sum of 50,000 products": ("+".join(["x*y"] * 50_000), 50_002),  # x*y is one node
@@ -378,13 +415,60 @@ def test_size_of_what_is_refused(name):
     assert len(str(caught.value)) < 300
 
 
-# ------------------------------------------------------------------------------------------------ fuzzing
+# -------------------------------------------------------------------------------- fuzzing
 
 WORDS = st.sampled_from(
-    ["x", "y", "2", "-3", "0.5", "pi", "e", "None", "True", "(", ")", "[", "]", ",", "+", "-", "*", "/", "^", "²", "@", ".T", "<", "==",
-     "sin(", "max(", "sum(", "where(", "reshape(", "index_add(", "concatenate(", "stack(", "axis=", "shape=", "index=", "dtype=", "(2,)",
-     "float32", "[0]", "[None]", "[1:]", "clip(", "cast(", "not ", "()", "diag(", "norm(", "softmax("],
-)  # fmt: skip
+    [
+        "x",
+        "y",
+        "2",
+        "-3",
+        "0.5",
+        "pi",
+        "e",
+        "None",
+        "True",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "+",
+        "-",
+        "*",
+        "/",
+        "^",
+        "²",
+        "@",
+        ".T",
+        "<",
+        "==",
+        "sin(",
+        "max(",
+        "sum(",
+        "where(",
+        "reshape(",
+        "index_add(",
+        "concatenate(",
+        "stack(",
+        "axis=",
+        "shape=",
+        "index=",
+        "dtype=",
+        "(2,)",
+        "float32",
+        "[0]",
+        "[None]",
+        "[1:]",
+        "clip(",
+        "cast(",
+        "not ",
+        "()",
+        "diag(",
+        "norm(",
+        "softmax(",
+    ],
+)
 
 
 @settings(SEEDED, max_examples=1500)
@@ -408,7 +492,9 @@ CLOSED = st.recursive(
     st.sampled_from(["x", "y", "2", "0.5", "pi"]),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from("+-*/@^<"), inner).map(lambda t: f"({t[0]}{t[1]}{t[2]})"),
-        st.tuples(st.sampled_from(sorted(FORMS)), st.lists(inner, min_size=1, max_size=3)).map(lambda t: f"{t[0]}({','.join(t[1])})"),
+        st.tuples(st.sampled_from(sorted(FORMS)), st.lists(inner, min_size=1, max_size=3)).map(
+            lambda t: f"{t[0]}({','.join(t[1])})"
+        ),
         st.lists(inner, min_size=1, max_size=3).map(lambda items: f"[{','.join(items)}]"),
         inner.map(lambda text: f"{text}[0]"),
         inner.map(lambda text: f"(-{text}.T)"),
@@ -423,7 +509,8 @@ def test_any_nesting_gives_a_graph_that_can_be_evaluated_or_a_sentence(text, sha
     try:
         graph = expression_graph(text, {name: np.ones(shape) for name in input_names(text)}).graph
     except AdlabError as error:
-        assert str(error).startswith("column ")
+        message = str(error)
+        assert message.startswith("column ")
     else:
         check(graph)
         found = NUMPY.outputs(graph, NUMPY.run(graph, [np.ones(shape)[()]] * len(graph.inputs)))

@@ -4,8 +4,8 @@ The *syntax* half turns text into a flat postfix program, a tuple of `Instructio
 brackets but no function. `tokens` splits the text and `words` reads names and numbers; `grammar` finds the
 structure, with `yard` for the order of operators, `frame` for brackets and `subscript` for what stands in
 ``x[…]``; `complaints` has the sentences for what is wrong, and `pointer` shows where. The *semantic* half
-(`meaning`) runs the program on a stack, and there every name meets the rule table; `vocabulary` has the words. Nothing in either half evaluates
-Python, and nothing recurses.
+(`meaning`) runs the program on a stack, and there every name meets the rule table; `vocabulary` has the
+words. Nothing in either half evaluates Python, and nothing recurses.
 """
 
 from adlab.frontends.expression.grammar import Equation, parse, parse_equation

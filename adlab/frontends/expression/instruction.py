@@ -40,7 +40,7 @@ Kind: TypeAlias = Literal[
 
 # Plain Python objects, so that a tuple of them indexes an array as it stands; newaxis is None, as in NumPy.
 # A tuple stands for a list of whole numbers, possibly nested, which picks elements.
-SubscriptItem: TypeAlias = int | slice | EllipsisType | None | tuple["SubscriptItem", ...]
+SubscriptItem: TypeAlias = int | slice | EllipsisType | tuple["SubscriptItem", ...] | None
 
 Value: TypeAlias = int | float | bool | str | tuple[SubscriptItem, ...] | None
 

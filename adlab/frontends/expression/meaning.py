@@ -1,14 +1,15 @@
 """The semantic half: a postfix program is run on a stack of traced values, and so becomes a graph.
 
-What a name means is decided in one place and in this order. A name to which the user gives a value, or which
-``names`` lists, is an input: ``e`` is an input where there is a value for e. Otherwise ``pi`` (or π), ``e``, ``inf`` (or ∞)
-and ``nan`` are constants; π and e keep their names in the graph, so that SymPy and mpmath see the numbers
-themselves. The name of a function needs its parentheses. Every other name is an input, in order of first appearance.
+What a name means is decided in one place and in this order. A name to which the user gives a value, or
+which ``names`` lists, is an input: ``e`` is an input where there is a value for e. Otherwise ``pi`` (or π),
+``e``, ``inf`` (or ∞) and ``nan`` are constants; π and e keep their names in the graph, so that SymPy and
+mpmath see the numbers themselves. The name of a function needs its parentheses. Every other name is an
+input, in order of first appearance.
 
-Operators and functions do what they do on traced values in NumPy code. Arithmetic on numbers alone is recorded and not
-carried out, so that ``1/3*x`` shows its division and exact carriers see a third. Only a sign in front of a number belongs to
-the number: ``-2`` is a literal. A list is an array: of numbers a constant, otherwise its elements stacked. A tuple
-is a shape or axes; as the whole result it is several outputs.
+Operators and functions do what they do on traced values in NumPy code. Arithmetic on numbers alone is
+recorded and not carried out, so that ``1/3*x`` shows its division and exact carriers see a third. Only a sign
+in front of a number belongs to the number: ``-2`` is a literal. A list is an array: of numbers a constant,
+otherwise its elements stacked. A tuple is a shape or axes; as the whole result it is several outputs.
 
 Every error carries the column of the operation at fault, and every node knows its column.
 """
@@ -92,10 +93,11 @@ def expression_graph(text: str, args: Any = None, names: Sequence[str] | None = 
     text : str
         A formula such as ``"ln(x1) + x1*x2 - sin(x2)"``, or an equation ``"y = …"``, which names the output.
     args : mapping or sequence, optional
-        Example values: by name, or one per input in order. Numbers, nested lists and arrays are allowed; their
-        shapes and dtypes become the graph's. Without any (None or an empty sequence) all inputs are float64 scalars.
+        Example values: by name, or one per input in order. Numbers, nested lists and arrays are allowed;
+        their shapes and dtypes become the graph's. Without any (None or an empty sequence) all inputs are
+        float64 scalars.
     names : sequence of str, optional
-        The inputs in order; by default the names of the text that are no constants, in order of first appearance.
+        The inputs in order; by default the names in the text that are no constants, as they first appear.
 
     Returns
     -------
@@ -116,8 +118,10 @@ def expression_graph(text: str, args: Any = None, names: Sequence[str] | None = 
     >>> graph = expression_graph("y = ln(x1) + x1·x2 − sin(x2)").graph
     >>> graph
     <Graph of 7 nodes: (x1, x2) → y>
-    >>> expression_graph("e^x", {"x": 1.0}).graph.inputs, expression_graph("e^x", {"e": 2.0, "x": 1.0}).graph.inputs
-    (('x',), ('e', 'x'))
+    >>> expression_graph("e^x", {"x": 1.0}).graph.inputs
+    ('x',)
+    >>> expression_graph("e^x", {"x": 1.0, "e": 2.0}).graph.inputs
+    ('e', 'x')
     """
     try:
         equation = parse_equation(_checked(text))
@@ -159,7 +163,7 @@ def _checked(text: Any) -> str:
     return text
 
 
-# ---------------------------------------------------------------------------------------------------- inputs
+# -------------------------------------------------------------------------------- inputs
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ def _unique(names: list[str]) -> tuple[str, ...]:
 def _found(
     program: Sequence[Instruction], explicit: frozenset[str], listed: Sequence[str] | None = None
 ) -> dict[str, int]:
-    """Return the inputs that a program uses, in order of first appearance, with the columns where they first stand."""
+    """Return the inputs that a program uses as they first appear, with their columns."""
     found: dict[str, int] = {}
     for step in program:
         if step.kind != "name":
@@ -255,13 +259,19 @@ def _check_names(order: Sequence[str], values: Mapping[str, Any]) -> None:
         raise InputError(f"The expression has no input {_clipped(extra)}; {has}.")
     missing = [name for name in order if name not in values]
     if missing:
-        raise InputError(f"No value was given for {_clipped(missing)}; give one for each of the inputs {_clipped(order)}.")
+        raise InputError(
+            f"No value was given for {_clipped(missing)}; give one for each of the inputs {_clipped(order)}."
+        )
 
 
 def _check_count(order: Sequence[str], count: int) -> None:
     if count != len(order):
         has = f"the inputs {_clipped(order)}" if order else "no inputs"
-        what = f"the value of {_clipped(order[count:])} is missing" if count < len(order) else "give one value per input"
+        what = (
+            f"the value of {_clipped(order[count:])} is missing"
+            if count < len(order)
+            else "give one value per input"
+        )
         raise InputError(f"The expression has {has}, and {count} values were given; {what}.")
 
 
@@ -270,7 +280,7 @@ def _clipped(names: Sequence[str]) -> str:
     return ", ".join(shown) + (", …" if len(names) > 12 else "")
 
 
-# ---------------------------------------------------------------------------------------------------- the machine
+# -------------------------------------------------------------------------------- the machine
 
 
 class _Machine:
@@ -360,7 +370,7 @@ class _Machine:
 
     def _operand(self, value: Any, column: int) -> Any:
         """Return a traced value or a Python number."""
-        if isinstance(value, Traced) or (isinstance(value, (int, float)) and not isinstance(value, Series)):
+        if isinstance(value, (Traced, int, float)):
             return value
         if isinstance(value, Series) and value.kind == "list":
             return self._list(value)
@@ -377,18 +387,21 @@ class _Machine:
         return operand if isinstance(operand, Traced) else self._literal(operand)
 
     def _list(self, series: Series) -> Traced:
-        """Return a list as an array: a literal if it holds plain numbers only, otherwise its elements stacked."""
+        """Return a list as an array: a literal if it holds plain numbers only, else its elements stacked."""
         numbers = _numbers(series)
         if numbers is not None:
             try:
                 array = np.array(numbers)
             except ValueError:
-                raise ParseError("The rows of the list differ in length; make them equally long.", series.column) from None
+                raise ParseError(
+                    "The rows of the list differ in length; make them equally long.", series.column
+                ) from None
             return Traced(self.recorder, self.recorder.operand(array))
         items = [self._array(item, series.column) for item in series.items]
         if any(item.dtype == BOOL for item in items):
             raise ParseError(
-                "Conditions cannot be elements of a list; make them numbers by where(condition, 1, 0).", series.column
+                "Conditions cannot be elements of a list; make them numbers by where(condition, 1, 0).",
+                series.column,
             )
         return self.recorder.record(STACK, items, (("axis", 0),))
 
@@ -434,7 +447,8 @@ class _Machine:
         weak = FLOAT32 if kinds == {FLOAT32} else FLOAT64 if kinds else self.weak
         recorder = self.recorder
         return [
-            x if x is None or isinstance(x, Traced) else Traced(recorder, recorder.literal(x, weak)) for x in xs
+            x if x is None or isinstance(x, Traced) else Traced(recorder, recorder.literal(x, weak))
+            for x in xs
         ]
 
     def _checked_static(self, name: str, key: str, value: Any, column: int) -> Any:
@@ -472,7 +486,9 @@ def _is_parts(value: Any) -> bool:
     """Tell whether one argument stands for several parts: a tuple, or a list of more than scalars."""
     if not isinstance(value, Series):
         return False
-    return value.kind == "tuple" or any(isinstance(x, Series) or (isinstance(x, Traced) and x.shape) for x in value.items)
+    return value.kind == "tuple" or any(
+        isinstance(x, Series) or (isinstance(x, Traced) and x.shape) for x in value.items
+    )
 
 
 def _bound(name: str, form: Form, step: Instruction, xs: list[Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -502,20 +518,30 @@ def _bound(name: str, form: Form, step: Instruction, xs: list[Any]) -> tuple[lis
 def _miscounted(name: str, form: Form, step: Instruction) -> ParseError:
     if name in ("log", "ln") and step.count == 2:
         return ParseError(f"{name} has no base; write log2(x), log10(x) or log(x)/log(2).", step.column)
-    return ParseError(f"{name} does not take {step.arity} arguments; it is written {signature(name)}.", step.column)
+    return ParseError(
+        f"{name} does not take {step.arity} arguments; it is written {signature(name)}.", step.column
+    )
 
 
 def _bad_keyword(name: str, key: str, form: Form, step: Instruction) -> ParseError:
     if key in form.statics or key in form.operands:
-        return ParseError(f"{name} is given {quoted(key)} twice or out of order; it is written {signature(name)}.", step.column)
+        return ParseError(
+            f"{name} is given {quoted(key)} twice or out of order; it is written {signature(name)}.",
+            step.column,
+        )
     near = closest(key, form.statics)
     hint = f"did you mean {near}? It" if near else "it"
-    return ParseError(f"{name} has no keyword {quoted(key)}; {hint} is written {signature(name)}.", step.column)
+    return ParseError(
+        f"{name} has no keyword {quoted(key)}; {hint} is written {signature(name)}.", step.column
+    )
 
 
 def _located(error: Exception, step: Instruction) -> AdlabError:
     """Return an error of an operation with its column instead of the line of whoever called adlab."""
-    message, what = _without_place(str(error)), str(step.value) if step.kind in ("call", "binary", "unary") else step.kind
+    message, what = (
+        _without_place(str(error)),
+        str(step.value) if step.kind in ("call", "binary", "unary") else step.kind,
+    )
     if isinstance(error, ShapeError):
         place = f"column {step.column}: "
         return ShapeError(message if message.startswith(place) else f"{place}{what}: {message}")

@@ -1,9 +1,9 @@
 """What stands between the brackets of ``x[…]``: whole numbers and slices, written out.
 
 A subscript holds items separated by commas: ``2``, ``-1``, ``1:3``, ``::2``, ``...``, ``newaxis`` (or
-``None``), and lists of whole numbers such as ``[0, 2, 2]``, which pick elements. Nothing in it depends on an
-input, so it is read by plain loops, and its value is the very tuple that NumPy would be given (with tuples for
-the lists, so that it hashes).
+``None``), and lists of whole numbers such as ``[0, 2, 2]``, which pick elements. Nothing in it depends on
+an input, so it is read by plain loops, and its value is the very tuple that NumPy would be given (with tuples
+for the lists, so that it hashes).
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from adlab.frontends.expression.tokens import Token
 
 __all__ = ["read_subscript"]
 
-_ALLOWED = (
-    "a subscript holds whole numbers, slices such as 1:3, '...', newaxis and lists of whole numbers, separated by commas"
-)
+_ALLOWED = "a subscript holds whole numbers, lists of them, slices such as 1:3, '...' and newaxis, separated by commas"
 _DEEPEST = 32  # axes of an index array
 _SIGNS = {"-": -1, "+": 1}
 

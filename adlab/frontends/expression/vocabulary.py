@@ -1,10 +1,10 @@
 """The words of formulas: which constants there are, and what each function takes.
 
-A function is a `Form`: how many operands it has, which static parameters (axes, shapes) with which defaults, and what
-to call. Elementwise functions are read off the rule table, one form per row and alias. Functions of whole arrays go to
-the implementations behind NumPy's own names (`adlab.frontends.numpy_functions`), so that ``sum(x, axis=0)`` in a formula
-and ``np.sum(x, axis=0)`` in code are the same graph. Whatever is printed by a row is read here: a call that changes
-nothing, such as ``reshape`` to the shape at hand, is one node here too.
+A function is a `Form`: how many operands it has, which static parameters (axes, shapes) with which defaults,
+and what to call. Elementwise functions are read off the rule table, one form per row and alias. Functions of
+whole arrays go to the implementations behind NumPy's own names (`adlab.frontends.numpy_functions`), so that
+``sum(x, axis=0)`` in a formula and ``np.sum(x, axis=0)`` in code are the same graph. Whatever is printed by a row
+is read here: a call that changes nothing, such as ``reshape`` to the shape at hand, is one node here too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["CONSTANTS", "DTYPES", "FORMS", "Form", "closest", "signature"]
 CONSTANTS: Mapping[str, float] = MappingProxyType(
     {**NAMED_NUMBERS, **{name: float(name) for name in ("inf", "nan", "NaN")}}
 )
-"""Names that are numbers unless the user makes them inputs; π and e keep their names, so exact carriers see them."""
+"""Names that are numbers unless the user makes them inputs; π and e keep their names for exact carriers."""
 
 DTYPES = ("float64", "float32", "bool")
 """Names that stand for a dtype."""
@@ -91,7 +91,7 @@ def signature(name: str) -> str:
     return f"{name}({', '.join([*operands, *statics])})"
 
 
-# ---------------------------------------------------------------------------------------------------- calls
+# -------------------------------------------------------------------------------- calls
 
 
 def _row(primitive: Primitive) -> Call:
@@ -130,7 +130,9 @@ def _extreme(reduce: Callable[..., Any], pair: str) -> Call:
         if len(xs) == 1:
             return implementation(*xs, axis=axis, keepdims=keepdims)
         if axis is not None or keepdims:
-            raise ShapeError(f"of two operands there is no axis to reduce; write {pair}(a, b) without axis and keepdims.")
+            raise ShapeError(
+                f"of two operands there is no axis to reduce; write {pair}(a, b) without axis and keepdims."
+            )
         return recorder.record(TABLE[pair], xs)
 
     return call
@@ -162,7 +164,9 @@ def _index_add(recorder: Recorder, x: Any, index: Any, shape: Any) -> Any:
     normal = normalise_index(index, lengths)
     picked = indexed_shape(lengths, normal)
     if picked != x.shape:
-        raise ShapeError(f"an operand of shape {x.shape} does not fill what the index picks, which has shape {picked}.")
+        raise ShapeError(
+            f"an operand of shape {x.shape} does not fill what the index picks, which has shape {picked}."
+        )
     return recorder.record(TABLE["index_add"], (x,), (("index", normal), ("shape", lengths)))
 
 
@@ -170,7 +174,7 @@ def _cast(recorder: Recorder, x: Any, dtype: Any) -> Any:
     return recorder.record(TABLE["cast"], (x,), (("dtype", dtype),))
 
 
-# ---------------------------------------------------------------------------------------------------- forms
+# -------------------------------------------------------------------------------- forms
 
 _AXES = {"axis": None, "keepdims": False}
 _PAIR = ("a", "b")
@@ -232,4 +236,3 @@ _WHOLE: dict[str, Form] = {
 
 FORMS: Mapping[str, Form] = MappingProxyType({**_elementwise(), "rint": Form(_row(TABLE["round"])), **_WHOLE})
 """Every function that a formula can name."""
-
