@@ -230,6 +230,11 @@ def _own_kind(expression: Any, parts: Iterable[Counter[str]]) -> Counter[str]:
     return total
 
 
+def _cbrt(sp: Any, u: Any) -> Any:
+    third = sp.Rational(1, 3)
+    return sp.Piecewise((u**third, u >= 0), (-((-u) ** third), True))
+
+
 def _by_sign(sp: Any, u: Any, right: Any, left: Any) -> Any:
     return sp.Piecewise((right, u > 0), (left, u < 0), (0, True))
 
@@ -238,7 +243,6 @@ UNKNOWN_SIGN: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "absolute": lambda sp, u: _by_sign(sp, u, u, -u),
         "sign": lambda sp, u: _by_sign(sp, u, 1, -1),
-        "cbrt": lambda sp, u: _by_sign(sp, u, u ** sp.Rational(1, 3), -((-u) ** sp.Rational(1, 3))),
     }
 )
 """Functions whose derivative SymPy takes apart into real and imaginary parts unless it knows the operand to be real,
@@ -267,6 +271,8 @@ class _Growing(SympyAlgebra):
 
     def scalar(self, primitive: Primitive) -> Callable[..., Any]:
         """Return SymPy's function, or what it is for real operands where SymPy does not know them to be real."""
+        if primitive.name == "cbrt":
+            return lambda u: _cbrt(self.library, u)
         function = super().scalar(primitive)
         by_sign = UNKNOWN_SIGN.get(primitive.name)
         if by_sign is None:

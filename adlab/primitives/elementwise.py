@@ -32,7 +32,7 @@ def row(name: str, numpy: Callable[..., Any] | str, *partials: Partial | None, *
     facts.setdefault("sympy", name)
     facts.setdefault("mpmath", facts["sympy"])
     arity = facts.pop("arity", len(partials))
-    rule = facts.pop("rule", Elementwise(partials))
+    rule = facts.pop("rule", Elementwise(partials, facts.pop("textbook", ())))
     return Primitive(name, numpy=numpy, rule=rule, arity=arity, elementwise=True, **facts)
 
 
@@ -242,7 +242,7 @@ TRIGONOMETRIC = (
         notation=function("cosh", r"\cosh"),     domain=over(-3.0, 3.0, REAL, 1e-12, 40.0, -40.0),
         summary="hyperbolic cosine"),
     row("tanh", np.tanh,       lambda A, y, x: 4 * A.sigmoid(2 * x) * A.sigmoid(-2 * x),
-        notation=function("tanh", r"\tanh"),
+        textbook=(lambda A, y, x: 1 - y**2,),    notation=function("tanh", r"\tanh"),
         domain=over(-3.0, 3.0, REAL, 1e-12, 20.0, -20.0, 40.0, -40.0, 350.0),
         summary="hyperbolic tangent; 4σ(2x)σ(−2x) is 1 − tanh² that keeps its digits for large |x|"),
     row("arcsinh", np.arcsinh, lambda A, y, x: 1 / A.hypot(1, x),                        sympy="asinh",
@@ -316,7 +316,7 @@ ACTIVATION = (
     row("sigmoid", sigmoid_ieee,   lambda A, y, x: y * A.sigmoid(-x),
         sympy=lambda sp, x: 1 / (1 + sp.exp(-x)),     mpmath=lambda mp, x: 1 / (1 + mp.exp(-x)),
         domain=over(-3.0, 3.0, REAL, 1e-12, 20.0, -20.0, 40.0, -40.0, 700.0, -700.0),
-        notation=function("sigmoid", r"\sigma"), aliases=("expit",),
+        textbook=(lambda A, y, x: y * (1 - y),),  notation=function("sigmoid", r"\sigma"), aliases=("expit",),
         summary="1/(1 + e⁻ˣ); y·sigmoid(−x) is y(1 − y) that keeps its digits for large x"),
     row("softplus", softplus_ieee, lambda A, y, x: A.sigmoid(x),
         sympy=lambda sp, x: sp.log(1 + sp.exp(x)),    mpmath=lambda mp, x: mp.log1p(mp.exp(x)),

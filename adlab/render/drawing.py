@@ -19,6 +19,7 @@ import numpy as np
 from adlab.algebra.notation import NOTATION, Literal, Symbol, Term
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
+from adlab.ir.primitive import Site
 from adlab.ir.tree import LEAF
 from adlab.ir.types import BOOL
 from adlab.primitives.rules import Elementwise
@@ -26,8 +27,9 @@ from adlab.render.explorer import Subject, page
 from adlab.render.formula import GREEK, Style, write
 from adlab.render.numbers import norm, shape_text, significant
 from adlab.reports.picture import Arrow, Box, Direction, Picture, Role, Row, Runs
-from adlab.reports.trace import Trace, trace_graph
+from adlab.reports.trace import Trace, local_partial, trace_graph
 from adlab.transforms.scopes import scope_groups
+from adlab.transforms.sweeps import site_of
 
 SHOWABLE = ("value", "tangent", "adjoint", "partials")
 BUDGET = 60
@@ -297,6 +299,7 @@ class _Painter:
         self.trace = self._trace(values, numbering)
         self.rows = {row.node: row for row in self.trace.rows}
         self.terms = {n: Term(row.name, (), row.value) for n, row in self.rows.items()}
+        self.literals = [NOTATION.constant(constant) for constant in graph.constants]
         self.users = graph.users()
         self.parameters = parameters | _nested_names(graph)
 
@@ -437,15 +440,17 @@ class _Painter:
                     merged[source, homes[i]] += 1
         return arrows + [Arrow(a, b, (), count, 0) for (a, b), count in merged.items()]
 
+    def _site(self, i: int) -> Site:
+        """Return node ``i`` as rules see it, in formulas."""
+        return site_of(self.graph, i, self.terms, self.literals)
+
     def _partial(self, i: int, position: int) -> Runs:
         rule = self.graph.primitives[i].rule
         if "partials" not in self.show or not self.scalar or not isinstance(rule, Elementwise):
             return ()
-        partial = rule.partials[position]
-        if partial is None:
+        local = local_partial(rule, self._site(i), position)
+        if local is None:
             return ()
-        xs = [self.terms[j] if j >= 0 else NOTATION.constant(self.graph.constants[~j]) for j in self.graph.operands[i]]
-        local = partial(NOTATION, self.terms[i], *xs)
         if not isinstance(local, Term):
             return ((significant(local), ""),)
         return (*runs_of(write(local, RUN_STYLE)), (f" = {significant(local.value)}", ""))

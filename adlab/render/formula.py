@@ -235,7 +235,8 @@ def _apply(notation: Notation, parts: Sequence[Piece], params: Params, style: St
     inner: list[Piece] = []
     for position, part in enumerate(parts):
         wanted = _wanted(notation, position, latex)
-        inner.append(part if part.level >= wanted else Piece(style.parenthesised(part.text), ATOM))
+        unfit = part.level < wanted or (style.kind == "ascii" and _would_glue(notation, part))
+        inner.append(Piece(style.parenthesised(part.text), ATOM) if unfit else part)
     level = notation.latex_level if latex and notation.latex_level is not None else notation.level
     if latex and r"\frac" in notation.latex:
         level = FRACTION
@@ -246,6 +247,11 @@ def _apply(notation: Notation, parts: Sequence[Piece], params: Params, style: St
         whole.level = level
         return whole
     return Piece(_fill(template, inner, params, style), level)
+
+
+def _would_glue(notation: Notation, part: Piece) -> bool:
+    """Return whether a number would swallow what follows it: "2.T" is no transpose."""
+    return notation.text == "{0}ᵀ" and part.text[:1].isdigit()
 
 
 def _wanted(notation: Notation, position: int, latex: bool) -> int:

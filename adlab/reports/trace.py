@@ -321,9 +321,10 @@ class _TraceBuilder:
                 )
             return formula if isinstance(formula, Term) or formula is None else literal(formula)
         parts = []
-        for partial, tangent in zip(rule.partials, given, strict=True):
+        for position, tangent in enumerate(given):
+            partial = None if tangent is None else local_partial(rule, site, position)
             if partial is not None and tangent is not None:
-                parts.append(_forward_part(partial(NOTATION, site.y, *site.xs), tangent))
+                parts.append(_forward_part(partial, tangent))
         return _sum(parts) if parts else None
 
     # ------------------------------------------------------------------------------------------------ reverse
@@ -449,6 +450,22 @@ def _product(left: Term, right: Term, notation: Notation) -> Term:
     return Term(notation, (left, right), value)
 
 
+def local_partial(rule: Elementwise, site: Site, position: int) -> Any:
+    """Return a local partial as it is shown, a formula or a literal number; None where nothing can flow.
+
+    The formula is the textbook's where the row gives one, the value always that of the rule.
+    """
+    partial = rule.partials[position]
+    if partial is None:
+        return None
+    local = partial(NOTATION, site.y, *site.xs)
+    shown = rule.textbook[position] if rule.textbook else None
+    if shown is None or not isinstance(local, Term):
+        return local
+    formula = shown(NOTATION, site.y, *site.xs)
+    return Term(formula.head, formula.args, local.value, formula.params)
+
+
 def _forward_part(partial: Any, tangent: Term) -> Term:
     """Return partial·tangent: a partial of ±1 is only a sign, a quotient or product keeps its distance."""
     if type(partial) is int and partial in (1, -1):
@@ -461,10 +478,10 @@ def _forward_part(partial: Any, tangent: Term) -> Term:
 
 def _reverse_part(rule: Elementwise, site: Site, cotangent: Term, position: int) -> Term | None:
     """Return adjoint · partial, a partial of ±1 shown, summed where the operand had been broadcast."""
-    partial = rule.partials[position]
+    partial = local_partial(rule, site, position)
     if partial is None:
         return None
-    local = _term(partial(NOTATION, site.y, *site.xs))
+    local = _term(partial)
     with np.errstate(all="ignore"):
         value = np.broadcast_to(cotangent.value * np.asarray(local.value), site.type.shape)[()]
     product = Term(LOOSE, (cotangent, Term(AS_NUMBER, (local,), local.value)), value)

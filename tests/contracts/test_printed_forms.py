@@ -1,4 +1,4 @@
-"""What is printed reads back: a graph's formula, parsed, is the same graph, for every row and random nestings.
+"""What is printed reads back: a graph's formula, parsed, is the same graph: every row, random nestings.
 
 Every row of the table takes part: elementwise ones through their arity, structural ones through `STRUCTURAL`,
 which must name them all. Two graphs are the same if outputs are made by the same primitives from the same

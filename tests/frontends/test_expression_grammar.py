@@ -447,7 +447,7 @@ def item(node: ast.expr | None) -> int | slice | tuple[object, ...] | None:
     match node:
         case ast.List(elts=elements):
             parts = [item(element) for element in elements]
-            if any(isinstance(part, slice) for part in parts) or any(is_none(element) for element in elements):
+            if any(isinstance(part, slice) for part in parts) or any(map(is_none, elements)):
                 raise RefusedError
             return tuple(parts)
         case None:

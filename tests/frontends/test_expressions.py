@@ -471,7 +471,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(SEEDED, max_examples=1500)
+@settings(SEEDED, max_examples=700)
 @given(st.lists(WORDS, max_size=12), st.sampled_from([(), (3,), (2, 2)]))
 def test_any_words_give_a_graph_or_a_sentence(words, shape):
     text = "".join(words)

@@ -78,7 +78,7 @@ def assert_within(found, exact, bound):
 
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,

@@ -17,7 +17,9 @@ from adlab.frontends.expression.tokens import Token
 
 __all__ = ["read_subscript"]
 
-_ALLOWED = "a subscript holds whole numbers, lists of them, slices such as 1:3, '...' and newaxis, separated by commas"
+_ALLOWED = (
+    "a subscript holds whole numbers, lists of them, slices such as 1:3, '...' and newaxis, with commas"
+)
 _DEEPEST = 32  # axes of an index array
 _SIGNS = {"-": -1, "+": 1}
 

@@ -3,7 +3,7 @@
 A function is a `Form`: how many operands it has, which static parameters (axes, shapes) with which defaults,
 and what to call. Elementwise functions are read off the rule table, one form per row and alias. Functions of
 whole arrays go to the implementations behind NumPy's own names (`adlab.frontends.numpy_functions`), so that
-``sum(x, axis=0)`` in a formula and ``np.sum(x, axis=0)`` in code are the same graph. Whatever is printed by a row
+``sum(x, axis=0)`` in a formula and ``np.sum(x, axis=0)`` in code are the same graph. What a row prints
 is read here: a call that changes nothing, such as ``reshape`` to the shape at hand, is one node here too.
 """
 
@@ -50,7 +50,7 @@ class Form:
     least, most : int
         Number of operands; ``most`` None means any.
     statics : mapping
-        Static parameters by name, in the order in which they may also follow the operands, with their defaults;
+        Static parameters by name, in the order in which they may follow the operands, with defaults;
         ``...`` where there is none.
     operands : tuple of str
         Names of the operands, for messages.

@@ -52,7 +52,7 @@ def figure(svg: str, direction: str = "") -> str:
     return f"<figure{flow}>{_inline(svg)}</figure>"
 
 
-def math(latex: str) -> str:
+def typeset(latex: str) -> str:
     """Return a formula; fences stretch only where something is tall: stretched ones stand wide apart."""
     xml = mathml(latex)
     if "<mfrac" not in xml and "<mtable" not in xml:
@@ -66,7 +66,7 @@ def heading(graph: Graph) -> str:
         f"{latex_name(name)} = {formula}"
         for name, formula in zip(graph.output_names, _written_out(graph), strict=True)
     )
-    return f"<h1>{math(latex)}</h1>"
+    return f"<h1>{typeset(latex)}</h1>"
 
 
 def _written_out(graph: Graph) -> list[str]:

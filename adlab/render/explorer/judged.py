@@ -43,7 +43,7 @@ def _two_floats(exact: Any) -> list[Any]:
 
 
 def symbolic_derivatives(subject: Subject) -> list[list[Any]] | None:
-    """Return SymPy's derivatives at the point; None where it has none or the expression outgrows its limit."""
+    """Return SymPy's derivatives at the point; None where it has none or they outgrow the limit."""
     from adlab.methods.symbolic import Symbolic
 
     assert subject.inputs is not None

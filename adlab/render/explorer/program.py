@@ -81,7 +81,7 @@ class Program:
         return found
 
     def _smooth_uses(self, user: int, node: int) -> Iterable[tuple[int, Any]]:
-        """Yield the positions at which ``user`` takes ``node`` and something can flow, with their partials."""
+        """Yield the positions at which ``user`` takes ``node`` and something can flow, with partials."""
         rule = self.graph.primitives[user].rule
         assert isinstance(rule, Elementwise)
         for position, (j, partial) in enumerate(zip(self.graph.operands[user], rule.partials, strict=True)):
@@ -137,7 +137,7 @@ class Program:
         judge = (
             "Error: distance to the derivative computed with 50 digits (mpmath, no rule of adlab read)."
             if judged
-            else "There is no reference of many digits for this function: shown is the distance to reverse mode."
+            else "There is no reference of many digits here: shown is the distance to reverse mode."
         )
         algebra = [] if symbolic else ["SymPy has no value to offer here."]
         away = (

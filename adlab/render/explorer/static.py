@@ -9,7 +9,7 @@ import numpy as np
 
 from adlab.algebra.notation import Term
 from adlab.ir.types import BOOL
-from adlab.render.explorer.document import document, figure, heading, math
+from adlab.render.explorer.document import document, figure, heading, typeset
 from adlab.render.explorer.formulas import MODES, NUMBERS, equation
 from adlab.render.explorer.subject import Subject, trace_of
 from adlab.render.formula import can_substitute, write
@@ -19,55 +19,48 @@ from adlab.reports.trace import Row, Trace
 
 STATIC_ROWS = 400
 """So many rows of a trace a page without controls shows."""
-HEADS = {"value": "Evaluation", "tangent": "Tangents", "adjoint": "Adjoints"}
+HEADS = {"value": "Evaluation", "tangent": "Tangents by {column}", "adjoint": "Adjoints of {output}"}
 
 
 def static_page(picture: Picture, svg: str, subject: Subject, reason: str) -> str:
+    """Return the page of a graph that its script cannot compute, with the reason."""
     trace = trace_of(subject, 0)
-    body = [
-        heading(subject.graph),
-        f'<p class="why">{escape(reason)}</p>',
-        f"<figure>{_inline(svg)}</figure>",
-    ]
-    body.append('<div class="tables">')
-    body += [_static_table(trace, mode) for mode in MODES]
-    body.append("</div>")
-    return document(picture.title, "\n".join(body))
+    tables = "".join(_table(trace, mode) for mode in HEADS if mode in _modes(trace))
+    body = [heading(subject.graph), f'<p class="why">{escape(reason)}</p>', figure(svg)]
+    return document(picture.title, "\n".join([*body, f'<div class="tables">{tables}</div>']))
 
 
-def _static_table(trace: Trace, mode: str) -> str:
-    """Return one trace as a table: formula, numbers, result."""
-    heads = {"value": "Evaluation", "tangent": "Tangents", "adjoint": "Adjoints"}
+def _modes(trace: Trace) -> tuple[str, ...]:
+    """Return the quantities that a trace holds."""
+    return MODES if trace.mode == "all" else MODES[:1]
+
+
+def _table(trace: Trace, mode: str) -> str:
+    """Return one quantity as a table: formula, numbers, result; what comes first is computed first."""
     column = trace.columns[0] if trace.columns else ""
-    if mode == "tangent" and not column:
-        return ""
     rows = trace.reversed_rows if mode == "adjoint" else trace.rows
-    lines = [_static_row(row, mode, column) for row in rows[:STATIC_ROWS]]
-    left = (
-        f'<p class="note">{len(rows) - STATIC_ROWS} more rows are left out.</p>'
-        if len(rows) > STATIC_ROWS
-        else ""
-    )
-    title = heads[mode] + (
-        f" by {escape(column)}"
-        if mode == "tangent"
-        else f" of {escape(trace.seeded)}"
-        if mode == "adjoint"
-        else ""
-    )
-    table = "".join(lines)
-    return f"<section><h2>{title}</h2><table><tbody>{table}</tbody></table>{left}</section>"
+    lines = "".join(_row(row, mode, column) for row in rows[:STATIC_ROWS])
+    missing = len(rows) - STATIC_ROWS
+    left = f'<p class="note">{missing} more rows are left out.</p>' if missing > 0 else ""
+    title = escape(HEADS[mode].format(column=column, output=trace.seeded))
+    return f"<section><h2>{title}</h2><table><tbody>{lines}</tbody></table>{left}</section>"
 
 
-def _static_row(row: Row, mode: str, column: str) -> str:
+def _row(row: Row, mode: str, column: str) -> str:
     formula, value = _cell(row, mode, column)
-    numbers = (
-        write(formula, NUMBERS, substitute=True) if formula is not None and can_substitute(formula) else ""
-    )
-    known = mode == "value" or getattr(row.value, "dtype", None) != BOOL
-    result = (summary(value) if np.ndim(value) else significant(value)) if known else "·"
-    head = math(equation(row, mode, formula, column))
-    return f'<tr><th scope="row">{head}</th><td class="numbers">{escape(numbers)}</td><td class="{mode}">{result}</td></tr>'
+    shown = formula is not None and can_substitute(formula)
+    numbers = escape(write(formula, NUMBERS, substitute=True)) if formula is not None and shown else ""
+    head = typeset(equation(row, mode, formula, column))
+    result = _result(value) if mode == "value" or not _is_truth(row) else "·"
+    return f'<tr><th scope="row">{head}</th><td class="numbers">{numbers}</td><td class="{mode}">{result}</td></tr>'
+
+
+def _is_truth(row: Row) -> bool:
+    return np.asarray(row.value).dtype == BOOL
+
+
+def _result(value: Any) -> str:
+    return summary(value) if np.ndim(value) else significant(value)
 
 
 def _cell(row: Row, mode: str, column: str) -> tuple[Term | None, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -41,24 +41,27 @@ class Subject:
 
 def why_static(graph: Graph) -> str:
     """Return the sentence that says why a graph cannot have a live page; empty if it can."""
-    if any(type.shape for type in graph.types) or any(type.shape for type in graph.output_types):
-        return "This graph computes with arrays, so the page shows it at one point, without sliders."
+    reason = _obstacle(graph)
+    return f"{reason}, so the page shows it at one point, without sliders." if reason else ""
+
+
+def _obstacle(graph: Graph) -> str:
+    operations = graph.primitives[len(graph.inputs) :]
+    unknown = [p.name for p in operations if p.composite or p.name not in operation_names()]
+    real = [type for type in graph.output_types if type.dtype != BOOL]
+    if any(type.shape for type in (*graph.types, *graph.output_types)):
+        return "This graph computes with arrays"
     if len(graph) > LIVE_NODES:
-        return f"This graph has {len(graph)} nodes; pages of up to {LIVE_NODES} have sliders."
-    if any(type.dtype == FLOAT32 for type in graph.types):
-        return "This graph computes in float32, which a page cannot; it shows one point, without sliders."
-    if not graph.inputs or any(type.dtype == BOOL for type in (*graph.input_types, *graph.output_types)):
-        return "This graph has no real inputs or no real result to move; the page shows one point, without sliders."
+        return f"This graph has {len(graph)} nodes, more than {LIVE_NODES}"
     if len(graph.outputs) > LIVE_OUTPUTS:
-        return f"This graph has {len(graph.outputs)} results; pages of up to {LIVE_OUTPUTS} have sliders."
-    unknown = [p.name for p in graph.primitives[len(graph.inputs) :] if p.name not in operation_names()]
-    if unknown or any(p.composite for p in graph.primitives):
-        return f"The page cannot compute {unknown[0] if unknown else 'scopes'} by itself, so it shows one point, without sliders."
-    return ""
-
-
-def _cannot(why: str) -> str:
-    return f"{why}; the page shows one point, without sliders."
+        return f"This graph has {len(graph.outputs)} results, more than {LIVE_OUTPUTS}"
+    if any(type.dtype == FLOAT32 for type in graph.types):
+        return "This graph computes in float32, which the page's script does not"
+    if not graph.inputs or any(type.dtype == BOOL for type in graph.input_types):
+        return "This graph has no inputs that are real numbers"
+    if len(real) < len(graph.outputs) or all(j < 0 for j in graph.outputs):
+        return "This graph has a result that no derivative flows to"
+    return f"The page's script does not know {unknown[0]}" if unknown else ""
 
 
 @cache
@@ -84,17 +87,25 @@ def asset(name: str) -> str:
 
 
 def trace_of(subject: Subject, output: int) -> Trace:
-    """Return everything there is to show, with adjoints of one output."""
+    """Return everything there is to show, with adjoints of one output; values alone where nothing flows."""
     assert subject.inputs is not None
     graph = subject.graph
-    wrt = subject.wrt
-    if wrt is None and any(type.shape for type in graph.input_types):
-        wrt = _first_element(graph)
-    reverse = any(j >= 0 for j in graph.outputs)
-    mode = "all" if reverse and graph.inputs else "evaluate"
-    return trace_graph(graph, subject.inputs, mode=mode, wrt=wrt, numbering=subject.numbering, output=output)
+    smooth = [k for k, type in enumerate(graph.input_types) if type.dtype != BOOL]
+    flows = smooth and graph.output_types[output].dtype != BOOL
+    wrt = subject.wrt if subject.wrt is not None else _first_element(graph, smooth)
+    return trace_graph(
+        graph,
+        subject.inputs,
+        mode="all" if flows else "evaluate",
+        wrt=wrt if flows else None,
+        numbering=subject.numbering,
+        output=output,
+    )
 
 
-def _first_element(graph: Graph) -> str:
-    shape = graph.types[0].shape
-    return graph.inputs[0] + (f"[{', '.join('0' for _ in shape)}]" if shape else "")
+def _first_element(graph: Graph, smooth: Sequence[int]) -> str | None:
+    """Return the name of the first number that tangents can belong to."""
+    if not smooth:
+        return None
+    zeros = ", ".join("0" for _ in graph.types[smooth[0]].shape)
+    return graph.inputs[smooth[0]] + (f"[{zeros}]" if zeros else "")
