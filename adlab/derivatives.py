@@ -1,8 +1,9 @@
 """The verbs: gradients, Jacobians, Hessians and products with them, as functions of functions.
 
-Every call traces the function afresh at the actual point, so closures that change and branches that turn are always right. Where
-arguments, or values that the function closes over, belong to a trace that is still being written, the derivative is written
-into that trace: so derivatives nest to any order and in any mixture, and never confuse their perturbations.
+Every call traces the function afresh at the actual point, so closures that change and branches that turn are
+always right. Where arguments, or values that the function closes over, belong to a trace that is still being
+written, the derivative is written into that trace: so derivatives nest to any order and in any mixture, and
+never confuse their perturbations.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def _argnums(argnums: Argnums, count: int) -> tuple[int, ...]:
     for k in given:
         if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
             raise InputError(
-                f"argnums={argnums!r} cannot be used: it is the position of an argument, or a tuple of positions."
+                f"argnums={argnums!r} cannot be used: it is the position of an argument, or a tuple of "
+                "positions."
             )
         if not -count <= k < count:
             raise InputError(
@@ -104,7 +106,8 @@ def _check_scalar(graph: Graph, verb: str) -> None:
     type = graph.output_types[0]
     if type.shape:
         raise InputError(
-            f"{verb} takes a function that returns one number; this one returns an array of shape {type.shape}: "
+            f"{verb} takes a function that returns one number; this one returns an array of shape "
+            f"{type.shape}: "
             "use jacobian, or return a sum or a single element."
         )
     if type.dtype == BOOL:
@@ -117,7 +120,9 @@ def _derivative(call: _Call, argnums: tuple[int, ...], method: str, options: dic
 
 
 def _by_argument(call: _Call, argnums: tuple[int, ...], blocks: Sequence[Any], single: bool) -> Any:
-    """Return blocks, one per leaf, nested as the arguments are; a tuple of them unless only one was asked for."""
+    """Return blocks, one per leaf, nested as the arguments are; a tuple of them unless only one was asked
+    for.
+    """
     rest = iter(blocks)
     parts = tuple(call.nested(k, [next(rest) for _ in call.spans[k]]) for k in argnums)
     return parts[0] if single else parts
@@ -135,7 +140,7 @@ def _function_of(f: Any, name: str) -> Callable[[Any], Any]:
     return decorate
 
 
-# -------------------------------------------------------------------------------------------------------- gradients
+# -------------------------------------------------------------------------------------------------- gradients
 
 
 def value_and_grad(
@@ -180,13 +185,14 @@ def grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) 
     Returns
     -------
     callable
-        It returns the gradient in the shape, dtype and nesting of the argument (whole numbers count as float64); a tuple
-        of gradients if ``argnums`` is a sequence.
+        It returns the gradient in the shape, dtype and nesting of the argument (whole numbers count as
+        float64); a tuple of gradients if ``argnums`` is a sequence.
 
     Raises
     ------
     InputError
-        For an unknown method or option at once; when called, for arguments that do not fit or a result that is no number.
+        For an unknown method or option at once; when called, for arguments that do not fit or a result that
+        is no number.
 
     Examples
     --------
@@ -212,12 +218,14 @@ def jacobian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: A
     f : callable, str, sympy expression or Graph
         May return numbers, arrays and containers of them.
     argnums, method, **options
-        As for `grad`. Reverse mode takes a pass per element of the result, forward mode one per element of the argument.
+        As for `grad`. Reverse mode takes a pass per element of the result, forward mode one per element of
+        the argument.
 
     Returns
     -------
     callable
-        It returns blocks of shape ``result.shape + argument.shape``, nested as the result and, within, as the argument.
+        It returns blocks of shape ``result.shape + argument.shape``, nested as the result and, within, as the
+        argument.
 
     Examples
     --------
@@ -247,8 +255,8 @@ def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: An
     f, argnums, **options
         As for `grad`.
     method : {"reverse", "forward", "symbolic", "numerical"}
-        How the gradient is found. It is then differentiated by forward mode if it came from reverse mode (one reverse
-        pass, then one forward pass per element), else by the same method again.
+        How the gradient is found. It is then differentiated by forward mode if it came from reverse mode (one
+        reverse pass, then one forward pass per element), else by the same method again.
 
     Examples
     --------
@@ -262,7 +270,7 @@ def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: An
     )
 
 
-# --------------------------------------------------------------------------------------------------------- products
+# --------------------------------------------------------------------------------------------------- products
 
 
 def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -320,7 +328,8 @@ def _fitted_seeds(call: _Call, primals: Sequence[Any], tangents: Sequence[Any]) 
     """Return one tangent per input, or raise InputError."""
     if flatten(tuple(tangents))[1] != flatten(tuple(primals))[1]:
         raise InputError(
-            f"The tangents are nested otherwise than the primals: {len(tangents)} for {len(primals)} arguments; "
+            f"The tangents are nested otherwise than the primals: {len(tangents)} for {len(primals)} "
+            "arguments; "
             "give one tangent of the same shape for each primal."
         )
     names = call.graph.inputs
@@ -359,8 +368,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     value
         As ``f`` returns it.
     pullback : callable
-        Takes a cotangent shaped and nested as the value; returns a tuple with one cotangent per primal. Each call is one
-        reverse pass.
+        Takes a cotangent shaped and nested as the value; returns a tuple with one cotangent per primal. Each
+        call is one reverse pass.
 
     Examples
     --------
@@ -376,7 +385,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         leaves, tree = flatten(cotangent)
         if tree != output_tree(call.graph):
             raise InputError(
-                "The cotangent is nested otherwise than the value of the function; give one shaped as the value."
+                "The cotangent is nested otherwise than the value of the function; give one shaped as the "
+                "value."
             )
         types = call.graph.output_types
         parts = [
@@ -393,7 +403,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
 
 
 def hvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0) -> Any:
-    """Return the derivative of the gradient along ``tangents``: a product with the Hessian, without the Hessian.
+    """Return the derivative of the gradient along ``tangents``: a product with the Hessian, without the
+    Hessian.
 
     Parameters
     ----------
@@ -417,7 +428,7 @@ def hvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnum
     return jvp(grad(f, argnums), primals, tangents)[1]
 
 
-# ------------------------------------------------------------------------------------------------- derivative graphs
+# ------------------------------------------------------------------------------------------ derivative graphs
 
 
 def grad_graph(f: Any, *args: Any, argnums: Argnums = 0) -> Graph:
@@ -448,7 +459,8 @@ def grad_graph(f: Any, *args: Any, argnums: Argnums = 0) -> Graph:
     leaves = flatten_args(graph, args)
     if innermost(leaves) is not None:
         raise TraceError(
-            "grad_graph takes numbers and arrays as example arguments, not traced values; use grad inside a trace."
+            "grad_graph takes numbers and arrays as example arguments, not traced values; use grad inside a "
+            "trace."
         )
     _check_scalar(graph, "grad_graph")
     recorder = Recorder(FUNCTIONS)

@@ -1,9 +1,10 @@
 """Numbers with a tiny imaginary part: the carrier of the complex step.
 
-For an analytic f, f(x + i·h) = f(x) + i·h·f′(x) + O(h²), so the imaginary part over h is the derivative, with no difference
-taken and so nothing cancelled: h may be 1e-30. That needs every operation continued analytically from the real line.
-NumPy's own complex functions do so for most; where they do not (``abs``, comparisons, ``arctan2``, …) the continuation is
-given here. Branches and domains are those of the real parts, and the real part is always what the real function gives.
+For an analytic f, f(x + i·h) = f(x) + i·h·f′(x) + O(h²), so the imaginary part over h is the derivative, with
+no difference taken and so nothing cancelled: h may be 1e-30. That needs every operation continued
+analytically from the real line. NumPy's own complex functions do so for most; where they do not (``abs``,
+comparisons, ``arctan2``, …) the continuation is given here. Branches and domains are those of the real parts,
+and the real part is always what the real function gives.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def _hypot(a: Any, b: Any) -> Any:
 
 
 def _arctan2(a: Any, b: Any) -> Any:
-    """Continue the angle: arctan(a/b), or −arctan(b/a) where that ratio is the smaller; they differ by a constant."""
+    """Continue the angle: arctan(a/b), or −arctan(b/a) where that ratio is the smaller; they differ by a
+    constant.
+    """
     steep = np.abs(_real(a)) > np.abs(_real(b))
     top, bottom = np.where(steep, -b, a), np.where(steep, a, b)
     return np.arctan(top / bottom)
@@ -124,9 +127,12 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
     "power": _power, "cbrt": _cbrt, "hypot": _hypot, "arctan2": _arctan2,
     "absolute": lambda z: np.where(_real(z) == 0, 0, np.sign(_real(z)) * z), "sign": _step(np.sign),
     "floor": _step(np.floor), "ceil": _step(np.ceil), "round": _step(np.rint),
-    "log": _log, "log1p": np.log1p, "log2": lambda z: _log(z) / np.log(2), "log10": lambda z: _log(z) / np.log(10),
-    "exp2": lambda z: np.exp(z * np.log(2)), "logaddexp": _logaddexp, "softplus": lambda z: _logaddexp(z, 0 * z),
-    "sigmoid": _sigmoid, "tanh": _tanh, "relu": _ramp(lambda z: 0 * _real(z)), "leaky_relu": _ramp(lambda z, a: a * z),
+    "log": _log, "log1p": np.log1p, "log2": lambda z: _log(z) / np.log(2),
+    "log10": lambda z: _log(z) / np.log(10),
+    "exp2": lambda z: np.exp(z * np.log(2)), "logaddexp": _logaddexp,
+    "softplus": lambda z: _logaddexp(z, 0 * z),
+    "sigmoid": _sigmoid, "tanh": _tanh, "relu": _ramp(lambda z: 0 * _real(z)),
+    "leaky_relu": _ramp(lambda z, a: a * z),
     "elu": _ramp(lambda z, a: a * np.expm1(np.where(_real(z) < 0, z, 0))),
     "maximum": _choose(np.greater), "minimum": _choose(np.less), "clip": _clip,
     "erf": _scipy("erf"), "gammaln": _gammaln, "digamma": _scipy("digamma"),
@@ -134,12 +140,13 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
 })  # fmt: skip
 """The continuation of each row that NumPy's own function does not continue."""
 
-PLAIN = frozenset((
-    "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "exp", "expm1", "sin", "cos", "tan",
-    "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh",
-    "sum", "mean", "prod", "cumsum", "reshape", "transpose", "broadcast_to", "index", "index_add", "concatenate", "stack",
-    "matmul", "outer",
-))  # fmt: skip
+PLAIN = frozenset(
+    """
+    add subtract multiply divide negative square sqrt reciprocal exp expm1 sin cos tan arcsin arccos arctan
+    sinh cosh arcsinh arccosh arctanh sum mean prod cumsum reshape transpose broadcast_to index index_add
+    concatenate stack matmul outer
+    """.split()
+)
 """Rows whose NumPy function takes complex numbers as it is."""
 
 
@@ -175,13 +182,16 @@ class ComplexStepAlgebra(Algebra):
         if primitive.name in PLAIN:
             return implementation(primitive)
         raise MethodError(
-            f"{primitive.name} has no continuation to complex numbers, so the complex step cannot pass through it; "
+            f"{primitive.name} has no continuation to complex numbers, so the complex step cannot pass "
+            "through it; "
             "use scheme='central' or scheme='richardson'."
         )
 
 
 def _with_real_part(real: Any, continued: Any, exact: bool) -> Any:
-    """Return the continuation over the real function's value; where that is NaN, outside the domain, all is NaN."""
+    """Return the continuation over the real function's value; where that is NaN, outside the domain, all is
+    NaN.
+    """
     if exact:
         return continued
     imaginary = np.where(np.isnan(real), np.nan, np.imag(continued))

@@ -1,8 +1,9 @@
 """Values that are nothing but a shape: running a computation in this carrier counts its operations.
 
-A counted value knows its type and no number. Each application of a primitive adds its elementary operations to the
-algebra's counter, so evaluating a graph, or sweeping through it, in this carrier gives the cost of doing so with numbers
-without doing it. Rules never look at numbers, so the count is exact; nothing is assumed about them.
+A counted value knows its type and no number. Each application of a primitive adds its elementary operations
+to the algebra's counter, so evaluating a graph, or sweeping through it, in this carrier gives the cost of
+doing so with numbers without doing it. Rules never look at numbers, so the count is exact; nothing is assumed
+about them.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class CountingAlgebra(Algebra):
     Attributes
     ----------
     counts : Counter of str
-        One application to an array counts once per element of the result; a reduction once per element that it reads,
-        a matrix product once per multiplication.
+        One application to an array counts once per element of the result; a reduction once per element that
+        it reads, a matrix product once per multiplication.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""One door for everything that can become a graph: NumPy code, expression strings, SymPy expressions, graphs themselves."""
+"""One door for everything that can become a graph: NumPy code, expression strings, SymPy expressions, graphs
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -46,5 +48,6 @@ def to_graph(f: Any, args: Sequence[Any], names: Sequence[str] | None = None) ->
     if callable(f):
         return record(f, args, names)
     raise InputError(
-        f"A {type(f).__name__} is no function adlab knows: give a callable, an expression string, a SymPy expression or a Graph."
+        f"A {type(f).__name__} is no function adlab knows: give a callable, an expression string, a SymPy "
+        "expression or a Graph."
     )

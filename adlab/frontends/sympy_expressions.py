@@ -1,9 +1,10 @@
 """SymPy expressions become graphs.
 
-The expression is walked once, leaves first, with equal subexpressions done once; nothing is evaluated by SymPy and nothing is
-printed as code. Which SymPy function is which row comes from the rule table. Derivatives that SymPy leaves unevaluated
-because it does not know its arguments to be real (``Derivative(re(u), x)``) or because they are 0 except at jumps
-(``Derivative(floor(u), x)``, ``DiracDelta(u)``) are understood as what they are for real numbers.
+The expression is walked once, leaves first, with equal subexpressions done once; nothing is evaluated by
+SymPy and nothing is printed as code. Which SymPy function is which row comes from the rule table. Derivatives
+that SymPy leaves unevaluated because it does not know its arguments to be real (``Derivative(re(u), x)``) or
+because they are 0 except at jumps (``Derivative(floor(u), x)``, ``DiracDelta(u)``) are understood as what
+they are for real numbers.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def expression_recording(
     Raises
     ------
     InputError
-        If names or arguments do not fit the symbols, or the expression holds something that is no real function.
+        If names or arguments do not fit the symbols, or the expression holds something that is no real
+        function.
 
     Examples
     --------
@@ -139,7 +141,7 @@ def _joined(recorder: Recorder, operands: Sequence[int], shape: tuple[int, ...])
     return recorder.operand(joined)
 
 
-# ---------------------------------------------------------------------------------------------------------- walking
+# ---------------------------------------------------------------------------------------------------- walking
 
 
 class _Walk:
@@ -180,6 +182,8 @@ class _Walk:
             return (found,)
         if isinstance(expression, sp.Piecewise):
             return tuple(part for pair in expression.args for part in pair.args)
+        if isinstance(expression, sp.Add):
+            return tuple(term for _, term in _terms(expression))
         if isinstance(expression, sp.Mul):
             top, bottom = _fraction(sp, expression)
             return (*top, *bottom)
@@ -192,7 +196,7 @@ class _Walk:
         if isinstance(expression, (sp.Derivative, sp.Subs)):
             return xs[0]
         if isinstance(expression, sp.Add):
-            return _sum(xs)
+            return _sum(expression, xs)
         if isinstance(expression, sp.Mul):
             return _product(sp, A, expression, xs)
         if isinstance(expression, sp.Pow):
@@ -205,7 +209,9 @@ class _Walk:
 
 
 def settle(sp: Any, expression: Any) -> Any:
-    """Return a Derivative or Subs that SymPy left standing as what it is for real numbers, or raise MethodError."""
+    """Return a Derivative or Subs that SymPy left standing as what it is for real numbers, or raise
+    MethodError.
+    """
     if isinstance(expression, sp.Subs):
         inner, variables, points = expression.expr, expression.variables, expression.point
         inner = inner.replace(lambda part: isinstance(part, sp.Derivative), lambda part: settle(sp, part))
@@ -240,13 +246,25 @@ def _unknown(expression: Any) -> MethodError:
     )
 
 
-# ----------------------------------------------------------------------------------------- sums, products and powers
+# ---------------------------------------------------------------------------------- sums, products and powers
 
 
-def _sum(xs: Sequence[Any]) -> Any:
-    total = xs[0]
-    for x in xs[1:]:
-        total = total - -x if isinstance(x, (int, float)) and x < 0 else total + x
+def _terms(expression: Any) -> list[tuple[bool, Any]]:
+    """Return the terms of a sum with whether each is subtracted, those that are added first."""
+    signed = [(True, -term) if _is_negative(term) else (False, term) for term in expression.args]
+    return sorted(signed, key=lambda pair: pair[0])
+
+
+def _is_negative(term: Any) -> bool:
+    first = term.args[0] if term.is_Mul else term
+    return bool(first.is_Number and first.is_negative)
+
+
+def _sum(expression: Any, xs: Sequence[Any]) -> Any:
+    signs = [subtracted for subtracted, _ in _terms(expression)]
+    total = -xs[0] if signs[0] else xs[0]
+    for subtracted, x in zip(signs[1:], xs[1:], strict=True):
+        total = total - x if subtracted else total + x
     return total
 
 
@@ -267,7 +285,7 @@ def _fraction(sp: Any, expression: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _product(sp: Any, A: Any, expression: Any, xs: Sequence[Any]) -> Any:
-    top, bottom = _fraction(sp, expression)
+    top, _ = _fraction(sp, expression)
     above, below = list(xs[: len(top)]), list(xs[len(top) :])
     negative = bool(top) and top[0] == -1
     if negative and len(above) > 1:
@@ -306,7 +324,7 @@ def _power(sp: Any, A: Any, expression: Any, xs: Sequence[Any]) -> Any:
     return A.power(xs[0], xs[1])
 
 
-# ------------------------------------------------------------------------------------------------ atoms and functions
+# ---------------------------------------------------------------------------------------- atoms and functions
 
 
 def _atom(sp: Any, A: Any, expression: Any) -> Any:
@@ -363,14 +381,19 @@ def _polygamma(A: Any, n: Any, x: Any) -> Any:
 
 
 COMPOSED: Mapping[str, Callable[..., Any]] = MappingProxyType({
-    "Max": _folded("maximum"), "Min": _folded("minimum"), "And": _folded("logical_and"), "Or": _folded("logical_or"),
+    "Max": _folded("maximum"), "Min": _folded("minimum"),
+    "And": _folded("logical_and"), "Or": _folded("logical_or"),
     "Heaviside": _heaviside, "DiracDelta": _dirac, "polygamma": _polygamma,
     "re": lambda A, x: x, "conjugate": lambda A, x: x, "im": lambda A, x: 0 * x,
     "StrictLessThan": lambda A, a, b: A.less(a, b), "LessThan": lambda A, a, b: A.less_equal(a, b),
-    "StrictGreaterThan": lambda A, a, b: A.greater(a, b), "GreaterThan": lambda A, a, b: A.greater_equal(a, b),
-    "Equality": lambda A, a, b: A.equal(a, b), "Unequality": lambda A, a, b: A.not_equal(a, b),
-    "sec": lambda A, x: 1 / A.cos(x), "csc": lambda A, x: 1 / A.sin(x), "cot": lambda A, x: 1 / A.tan(x),
-    "sech": lambda A, x: 1 / A.cosh(x), "csch": lambda A, x: 1 / A.sinh(x), "coth": lambda A, x: 1 / A.tanh(x),
+    "StrictGreaterThan": lambda A, a, b: A.greater(a, b),
+    "GreaterThan": lambda A, a, b: A.greater_equal(a, b),
+    "Equality": lambda A, a, b: A.equal(a, b),
+    "Unequality": lambda A, a, b: A.not_equal(a, b),
+    "sec": lambda A, x: 1 / A.cos(x), "csc": lambda A, x: 1 / A.sin(x),
+    "cot": lambda A, x: 1 / A.tan(x),
+    "sech": lambda A, x: 1 / A.cosh(x), "csch": lambda A, x: 1 / A.sinh(x),
+    "coth": lambda A, x: 1 / A.tanh(x),
     "acot": lambda A, x: A.arctan(1 / x), "erfc": lambda A, x: 1 - A.erf(x),
     "Mod": lambda A, a, b: a - b * A.floor(a / b), "frac": lambda A, x: x - A.floor(x),
     "ITE": lambda A, c, a, b: A.where(c, a, b), "ExprCondPair": lambda A, x, c: x,
@@ -380,7 +403,9 @@ COMPOSED: Mapping[str, Callable[..., Any]] = MappingProxyType({
 
 @cache
 def _rows_by_class() -> Mapping[str, Primitive]:
-    """Return the rows by the name that SymPy gives the function: the column ``sympy`` of the table, read backwards."""
+    """Return the rows by the name that SymPy gives the function: the column ``sympy`` of the table, read
+    backwards.
+    """
     import sympy
 
     named = {row.sympy: row for row in ROWS if isinstance(row.sympy, str)}

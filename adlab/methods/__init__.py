@@ -1,6 +1,7 @@
 """The differentiators: one question, four ways to answer it, in one ordered table.
 
-`METHODS` is the table. `adlab.methods.reference` is not a fifth method but their judge: fifty digits, and no rule read.
+`METHODS` is the table. `adlab.methods.reference` is not a fifth method but their judge: fifty digits, and no
+rule read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the four differentiators have in common: one question, one shape of answer, one way to state the cost.
 
-The question is always the same: a graph, a point, the inputs to differentiate by. The answer is the value and, for each pair
-of an output and an input, the Jacobian block of shape ``output.shape + input.shape``. How it is found is all that differs.
-The carrier of the numbers is free (``algebra``): over NumPy a method gives numbers, over traced variables it writes a graph,
-so that every method can be differentiated by every other.
+The question is always the same: a graph, a point, the inputs to differentiate by. The answer is the value
+and, for each pair of an output and an input, the Jacobian block of shape ``output.shape + input.shape``. How
+it is found is all that differs. The carrier of the numbers is free (``algebra``): over NumPy a method gives
+numbers, over traced variables it writes a graph, so that every method can be differentiated by every other.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ def make_problem(
     """Return a checked question, or raise InputError."""
     if len(args) != len(graph.inputs):
         raise InputError(
-            f"The graph takes {len(graph.inputs)} arguments ({', '.join(graph.inputs[:12])}); {len(args)} were given."
+            f"The graph takes {len(graph.inputs)} arguments ({', '.join(graph.inputs[:12])}); {len(args)} "
+            "were given."
         )
     fitted = tuple(
         fit(x, name, type) for x, name, type in zip(args, graph.inputs, graph.input_types, strict=True)
@@ -213,7 +214,7 @@ def position_of(graph: Graph, which: int | str) -> int:
     return int(which) % len(graph.inputs)
 
 
-# ------------------------------------------------------------------------------------------------ seeds and blocks
+# ------------------------------------------------------------------------------------------- seeds and blocks
 
 
 def seed(algebra: Algebra, type: Type, element: int) -> Any:
@@ -229,7 +230,9 @@ def seed(algebra: Algebra, type: Type, element: int) -> Any:
 
 
 def by_rows(algebra: Algebra, rows: Sequence[Any], shape: Shape, type: Type) -> Any:
-    """Return the block of ``type`` whose ``rows`` are derivatives of one output element each; ``shape`` is the input's."""
+    """Return the block of ``type`` whose ``rows`` are derivatives of one output element each; ``shape`` is
+    the input's.
+    """
     if len(rows) == 1 and type.shape == shape:
         return whole(rows[0], type)
     if isinstance(algebra, GraphAlgebra) and rows:
@@ -243,7 +246,9 @@ def by_rows(algebra: Algebra, rows: Sequence[Any], shape: Shape, type: Type) -> 
 
 
 def by_columns(algebra: Algebra, columns: Sequence[Any], shape: Shape, type: Type) -> Any:
-    """Return the block of ``type`` whose ``columns`` are derivatives by one input element each; ``shape`` is the output's."""
+    """Return the block of ``type`` whose ``columns`` are derivatives by one input element each; ``shape`` is
+    the output's.
+    """
     if len(columns) == 1 and type.shape == shape:
         return whole(columns[0], type)
     if isinstance(algebra, GraphAlgebra) and columns:
@@ -271,7 +276,7 @@ def _zeros(shape: Shape, type: Type) -> Any:
     return np.zeros(shape, type.dtype)[()]
 
 
-# --------------------------------------------------------------------------------------------------------- counting
+# --------------------------------------------------------------------------------------------------- counting
 
 
 def count_evaluation(graph: Graph) -> Counter[str]:

@@ -1,8 +1,8 @@
 """Forward mode: carry tangents along with values, one pass per input element.
 
-The value of every node is computed once; each pass then seeds one input element with 1 and applies the rules in program
-order, ẏ = Σ pᵢ·ẋᵢ, which is what evaluating with dual numbers does. A function of m inputs takes m passes, however many
-outputs it has.
+The value of every node is computed once; each pass then seeds one input element with 1 and applies the rules
+in program order, ẏ = Σ pᵢ·ẋᵢ, which is what evaluating with dual numbers does. A function of m inputs takes m
+passes, however many outputs it has.
 """
 
 from __future__ import annotations

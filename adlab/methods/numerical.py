@@ -1,12 +1,12 @@
 """Numerical differentiation: perturb one element of one input at a time and look at how the outputs move.
 
-Four schemes. *Forward* differences, (f(x + h) − f(x))/h, are off by h·f″/2 and by rounding, ε·|f|/h: the best step balances
-the two. *Central* differences, (f(x + h) − f(x − h))/2h, are off by h²·f‴/6. The *complex* step, Im f(x + ih)/h, subtracts
-nothing, so h may be tiny. *Richardson* extrapolates central differences of shrinking steps to h → 0 and reports how far its
-best two estimates lie apart.
+Four schemes. *Forward* differences, (f(x + h) − f(x))/h, are off by h·f″/2 and by rounding, ε·|f|/h: the best
+step balances the two. *Central* differences, (f(x + h) − f(x − h))/2h, are off by h²·f‴/6. The *complex*
+step, Im f(x + ih)/h, subtracts nothing, so h may be tiny. *Richardson* extrapolates central differences of
+shrinking steps to h → 0 and reports how far its best two estimates lie apart.
 
-Where a step would cross a branch that the graph does not hold, central and forward differences are taken on the other side
-only, and the answer says so.
+Where a step would cross a branch that the graph does not hold, central and forward differences are taken on
+the other side only, and the answer says so.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ RICHARDSON_ROWS = 10
 class Numerical(Method):
     """Differences of function values.
 
-    The options are ``scheme``, one of ``"central"``, ``"forward"``, ``"complex"`` and ``"richardson"``, and ``h``, the step.
-    Without ``h`` the step is ∛ε·max(|x|, 1) for central and √ε·max(|x|, 1) for forward differences, with ε the machine
-    epsilon of the input's dtype: the steps that balance truncation against rounding when f and its derivatives are of
-    order 1 (Press et al., *Numerical Recipes*, §5.7). It is 1e-30 for the complex step, and Richardson starts at
-    max(|x|, 1)/10 and halves (Ridders, *Advances in Engineering Software* 4, 1982). Differences divide by the
-    distance between the points as they are after rounding.
+    The options are ``scheme``, one of ``"central"``, ``"forward"``, ``"complex"`` and ``"richardson"``, and
+    ``h``, the step. Without ``h`` the step is ∛ε·max(|x|, 1) for central and √ε·max(|x|, 1) for forward
+    differences, with ε the machine epsilon of the input's dtype: the steps that balance truncation against
+    rounding when f and its derivatives are of order 1 (Press et al., *Numerical Recipes*, §5.7). It is 1e-30
+    for the complex step, and Richardson starts at max(|x|, 1)/10 and halves (Ridders, *Advances in
+    Engineering Software* 4, 1982). Differences divide by the distance between the points as they are after
+    rounding.
     """
 
     name = "numerical"
@@ -89,7 +90,8 @@ def _check_step(h: float | None) -> None:
         isinstance(h, bool) or not isinstance(h, (int, float, np.number)) or not 0 < h < np.inf
     ):
         raise InputError(
-            f"The step h = {h!r} cannot be used: it must be a positive finite number, or None for the default."
+            f"The step h = {h!r} cannot be used: it must be a positive finite number, or None for the "
+            "default."
         )
 
 
@@ -113,7 +115,7 @@ def _transposed(parts: Sequence[Column], problem: Problem) -> tuple[tuple[Any, .
     )
 
 
-# ------------------------------------------------------------------------------------------------- perturbed values
+# ------------------------------------------------------------------------------------------- perturbed values
 
 
 class Sampler:
@@ -196,7 +198,7 @@ def _per_element(
     return run
 
 
-# ---------------------------------------------------------------------------------------------------------- schemes
+# ---------------------------------------------------------------------------------------------------- schemes
 
 
 def _forward(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
@@ -228,7 +230,9 @@ def _central(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
 
 
 def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -> list[Any]:
-    """Return the three-point difference (−3f(x) + 4f(x + t) − f(x + 2t))/2t, exact to the same order as the central one."""
+    """Return the three-point difference (−3f(x) + 4f(x + t) − f(x + 2t))/2t, exact to the same order as the
+    central one.
+    """
     far = at(2 * t)
     if near is None:
         near = at(t)
@@ -243,7 +247,8 @@ def _usable(at: Sampler, t: float) -> float:
     moved = at.distance(t)
     if moved == 0 and np.isfinite(at.x):
         raise InputError(
-            f"The step h = {abs(t):.3g} vanishes next to {at.label()} = {at.x:.6g}; give a larger h, or None for the default."
+            f"The step h = {abs(t):.3g} vanishes next to {at.label()} = {at.x:.6g}; give a larger h, or None "
+            "for the default."
         )
     return moved
 
@@ -269,7 +274,8 @@ def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any
     """Return Ridders' tableau of central differences, its best entries and their error bars."""
     if not isinstance(at.problem.algebra, NumpyAlgebra):
         raise MethodError(
-            "Richardson's scheme chooses among its estimates by their numbers, so it cannot stand inside another "
+            "Richardson's scheme chooses among its estimates by their numbers, so it cannot stand inside "
+            "another "
             "differentiation; use scheme='central', or the forward or reverse method."
         )
     step = h if h is not None else at.scale() / 10
@@ -303,7 +309,9 @@ def _noise(at: Sampler, base: list[Any], step: float) -> list[Any]:
 def _extrapolate(
     row: list[Any], previous: list[list[Any]], bests: list[Any], bars: list[Any], noise: list[Any]
 ) -> list[list[Any]]:
-    """Return the tableau's next row, one list of estimates of rising order per output; update the best so far."""
+    """Return the tableau's next row, one list of estimates of rising order per output; update the best so
+    far.
+    """
     current: list[list[Any]] = []
     for k, first in enumerate(row):
         estimates = [first]

@@ -1,12 +1,12 @@
 """The judge of the methods: derivatives to fifty digits, found without reading a single rule.
 
-The graph is evaluated in mpmath at the exact binary values of the arguments, with working precision far beyond what is asked,
-and differenced with a step so small that truncation is below the last digit wanted: 10⁻⁴⁰ of the point, against a working
-precision of well over a hundred digits. Nothing cancels that matters.
+The graph is evaluated in mpmath at the exact binary values of the arguments, with working precision far
+beyond what is asked, and differenced with a step so small that truncation is below the last digit wanted:
+10⁻⁴⁰ of the point, against a working precision of well over a hundred digits. Nothing cancels that matters.
 
-Looking from the right and from the left separately tells more than one number does: the two differ at a kink; one of them
-does not exist at the edge of a domain; and where a one-sided derivative grows without bound as the step shrinks, it is
-infinite.
+Looking from the right and from the left separately tells more than one number does: the two differ at a kink;
+one of them does not exist at the edge of a domain; and where a one-sided derivative grows without bound as
+the step shrinks, it is infinite.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Reference:
     ----------
     values : tuple
     jacobians : tuple of tuples
-        As in `adlab.methods.Derivative`. At a kink the entry is the mean of both sides; at the edge of a domain the
-        derivative of the side that exists.
+        As in `adlab.methods.Derivative`. At a kink the entry is the mean of both sides; at the edge of a
+        domain the derivative of the side that exists.
     kinks : tuple of Kinked
     digits : int
     notes : tuple of str
@@ -113,26 +113,32 @@ def reference(
         raise InputError(f"{digits!r} digits cannot be asked for: it is a whole number, at least 15.")
     problem = make_problem(graph, args, wrt, outputs, NUMPY)
     judge = _Judge(problem, int(digits))
-    blocks = [judge.columns(position) for position in problem.wrt]
-    return Reference(
-        tuple(judge.base),
+    columns = [judge.columns(position) for position in problem.wrt]
+    blocks = tuple(
         tuple(
-            tuple(
-                _block(column[k], problem.block_type(j, p).shape)
-                for column, p in zip(blocks, problem.wrt, strict=True)
-            )
-            for k, j in enumerate(problem.outputs)
-        ),
-        tuple(judge.kinks),
-        int(digits),
-        tuple(dict.fromkeys(judge.notes)),
+            _rounded(_block(column[k], problem.block_type(j, p).shape), digits)
+            for column, p in zip(columns, problem.wrt, strict=True)
+        )
+        for k, j in enumerate(problem.outputs)
     )
+    values = tuple(_rounded(value, digits) for value in judge.base)
+    return Reference(values, blocks, tuple(judge.kinks), int(digits), tuple(dict.fromkeys(judge.notes)))
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    """Return a value to ``digits`` digits and a little: what truncation leaves behind them is cut off."""
+    import mpmath
+
+    context = mpmath.MPContext()
+    context.dps = digits + 2
+    return np.frompyfunc(lambda x: x if isinstance(x, bool) else context.mpf(x), 1, 1)(value)
 
 
 def directional(
     graph: Graph, args: Sequence[Any], directions: Sequence[Any], digits: int = 30
 ) -> tuple[Any, ...]:
-    """Return, for each output, the derivative along one direction in the space of all inputs (None: held fixed).
+    """Return, for each output, the derivative along one direction in the space of all inputs (None: held
+    fixed).
 
     One pair of evaluations however many elements there are.
     """
@@ -216,7 +222,8 @@ class _Judge:
             )
         if crossed:
             self.notes.append(
-                f"{self._label(position, place)} lies on the edge of a branch; the derivative is that of one side."
+                f"{self._label(position, place)} lies on the edge of a branch; the derivative is that of one "
+                "side."
             )
         results = []
         for k in range(len(self.problem.outputs)):
@@ -326,7 +333,9 @@ class _Look:
         return self._examine(f, right, left, again)
 
     def _settled(self, f: Any, value: Any, again: Callable[[Any], Any]) -> Any:
-        """Return 0 for what is only the truncation h²·f‴/6 of a derivative that vanishes: it shrinks with the step."""
+        """Return 0 for what is only the truncation h²·f‴/6 of a derivative that vanishes: it shrinks with the
+        step.
+        """
         if value == 0 or abs(value) > self.mp.mpf(10) ** -DIGITS:
             return value
         t = self.h / 10**6
@@ -355,7 +364,9 @@ class _Look:
         return sides, value
 
     def _limit(self, f: Any, slope: Any, sign: int, again: Callable[[Any], Any]) -> Any:
-        """Return lim (f(x + t) − f(x))/t from one side: extrapolated, ±∞ where it keeps growing, None where undefined."""
+        """Return lim (f(x + t) − f(x))/t from one side: extrapolated, ±∞ where it keeps growing, None where
+        undefined.
+        """
         mp = self.mp
         if slope is None or mp.isnan(slope):
             return None
@@ -377,13 +388,14 @@ class _Look:
         return mp.nan
 
 
-# --------------------------------------------------------------------------------------------------------- distances
+# -------------------------------------------------------------------------------------------------- distances
 
 
 def relative_error(value: Any, exact: Any) -> float:
     """Return the largest |value − exact|/|exact| over all elements.
 
-    Equal infinities and two NaNs are no error; any other meeting with them, and a value where 0 is exact, is an infinite one.
+    Equal infinities and two NaNs are no error; any other meeting with them, and a value where 0 is exact, is
+    an infinite one.
 
     Examples
     --------

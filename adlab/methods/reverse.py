@@ -1,7 +1,7 @@
 """Reverse mode: run the program once, then pull cotangents back through it, one pass per output element.
 
-Every node's adjoint is the sum, over the nodes that use it, of the local partial times their adjoint. A scalar function takes
-one pass, however many inputs it has; that is why networks are trained with it.
+Every node's adjoint is the sum, over the nodes that use it, of the local partial times their adjoint. A
+scalar function takes one pass, however many inputs it has; that is why networks are trained with it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""Symbolic differentiation: write the function out as one expression, let SymPy differentiate it, evaluate the result.
+"""Symbolic differentiation: write the function out as one expression, let SymPy differentiate it, evaluate
+the result.
 
-The graph is evaluated in SymPy's carrier with one real symbol per element of the inputs, so tensors are scalarised. SymPy's own
-``diff`` applies the sum, product and chain rules; the rule table of adlab is not read. The derivative comes back as a graph,
-in which common subexpressions are one node, and is evaluated with NumPy.
+The graph is evaluated in SymPy's carrier with one real symbol per element of the inputs, so tensors are
+scalarised. SymPy's own ``diff`` applies the sum, product and chain rules; the rule table of adlab is not
+read. The derivative comes back as a graph, in which common subexpressions are one node, and is evaluated with
+NumPy.
 
-Expressions swell: an intermediate result that a graph stores once is written out wherever it is used, and each product adds a
-term per factor. The size is followed while the expression grows, on the shared structure and so at no great cost; beyond a
-limit the method ends with an error that says so.
+Expressions swell: an intermediate result that a graph stores once is written out wherever it is used, and
+each product adds a term per factor. The size is followed while the expression grows, on the shared structure
+and so at no great cost; beyond a limit the method ends with an error that says so.
 """
 
 from __future__ import annotations
@@ -31,15 +33,17 @@ from adlab.methods.base import Cost, Derivative, Method, Problem, count_evaluati
 from adlab.transforms.evaluation import as_result, evaluate_checked
 
 LIMIT = 200_000
-"""Operations that an expression and each of its derivatives may have, written out, before the method gives up."""
+"""Operations that an expression and each of its derivatives may have, written out, before the method gives
+up.
+"""
 
 
 class Symbolic(Method):
     """SymPy's ``diff``, evaluated.
 
-    The options are ``limit``, how many operations an expression or one of its derivatives may have when written out, and
-    ``cse``: whether the cost is that of the derivative with common subexpressions computed once (True), or of the expression
-    as it is written (False).
+    The options are ``limit``, how many operations an expression or one of its derivatives may have when
+    written out, and ``cse``: whether the cost is that of the derivative with common subexpressions computed
+    once (True), or of the expression as it is written (False).
     """
 
     name = "symbolic"
@@ -55,7 +59,7 @@ class Symbolic(Method):
         graph, flat = written.graph(), _scalars(problem)
         found = problem.algebra.outputs(graph, problem.algebra.run(graph, flat))
         tree, shared = written.operations(), count_evaluation(graph).total()
-        note = f"The value and its derivatives have {tree} operations written out, {shared} with common subexpressions."
+        note = f"Value and derivatives: {tree} operations written out, {shared} with common subexpressions."
         values, blocks = _assembled(problem, found)
         counts = Operations(lambda: count_evaluation(graph) if cse else written.operations_by_kind())
         return Derivative(self.name, values, blocks, Cost(1, 0, 0, counts), notes=(note,))
@@ -150,7 +154,8 @@ def _check_elements(graph: Graph, limit: int) -> None:
     elements = sum(type.size for type in graph.types)
     if elements > limit:
         raise GrowthError(
-            f"Scalarised, the graph has {elements} elements, beyond the limit of {limit} operations for symbolic "
+            f"Scalarised, the graph has {elements} elements, beyond the limit of {limit} operations for "
+            "symbolic "
             "differentiation; use the reverse or forward method, or raise limit=."
         )
 
@@ -162,14 +167,14 @@ def _too_deep() -> GrowthError:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- growth
+# ----------------------------------------------------------------------------------------------------- growth
 
 
 class Sizes:
     """Sizes of expressions written out, found on their shared structure.
 
-    `written` counts operations. `differentiated` is an upper estimate for one derivative: a node with parts cᵢ that depend on
-    the symbols becomes Σᵢ (all its other parts, and cᵢ′).
+    `written` counts operations. `differentiated` is an upper estimate for one derivative: a node with parts
+    cᵢ that depend on the symbols becomes Σᵢ (all its other parts, and cᵢ′).
     """
 
     def __init__(self) -> None:
@@ -245,7 +250,8 @@ UNKNOWN_SIGN: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
         "sign": lambda sp, u: _by_sign(sp, u, 1, -1),
     }
 )
-"""Functions whose derivative SymPy takes apart into real and imaginary parts unless it knows the operand to be real,
+"""Functions whose derivative SymPy takes apart into real and imaginary parts unless it knows the operand to
+be real,
 which it does not of √x; the same functions by the sign of the operand."""
 
 
@@ -258,19 +264,21 @@ class _Growing(SympyAlgebra):
         self.sizes = Sizes()
 
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
-        """Return the expression, once its size and that of its derivatives are known to be within the limit."""
+        """Return the expression, once its derivatives are known to be within the limit."""
         value = super().apply(primitive, xs, params)
         for expression in np.ravel(np.asarray(value, dtype=object)):
             expected = self.sizes.differentiated(expression)
             if expected > self.limit:
                 raise GrowthError(
-                    f"The derivative of the expression at {primitive.name} may have {expected:,} operations written out, "
-                    f"beyond the limit of {self.limit:,}: expressions swell. Use the reverse or forward method, or raise limit=."
+                    f"The derivative of the expression at {primitive.name} may have {expected:,} operations "
+                    "written out, "
+                    f"beyond the limit of {self.limit:,}: expressions swell. Use the reverse or forward "
+                    "method, or raise limit=."
                 )
         return value
 
     def scalar(self, primitive: Primitive) -> Callable[..., Any]:
-        """Return SymPy's function, or what it is for real operands where SymPy does not know them to be real."""
+        """Return SymPy's function, in its form for real operands where SymPy does not know them as such."""
         if primitive.name == "cbrt":
             return lambda u: _cbrt(self.library, u)
         function = super().scalar(primitive)
@@ -293,7 +301,8 @@ class _Growing(SympyAlgebra):
                 total += self.sizes.written(found[-1])
                 if total > 10 * self.limit:
                     raise GrowthError(
-                        f"The derivatives together have more than {10 * self.limit:,} operations written out; "
+                        f"The derivatives together have more than {10 * self.limit:,} operations written "
+                        "out; "
                         "use the reverse or forward method, or raise limit=."
                     )
         return found
@@ -304,7 +313,7 @@ class _Growing(SympyAlgebra):
         return expression.diff(symbol)
 
 
-# --------------------------------------------------------------------------------------------------------- assembling
+# ------------------------------------------------------------------------------------------------- assembling
 
 
 def _scalars(problem: Problem) -> list[Any]:
@@ -321,7 +330,7 @@ def _scalars(problem: Problem) -> list[Any]:
 
 
 def _assembled(problem: Problem, found: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
-    """Return the outputs' values and the blocks from their entries, which come in the order of `Written.all`."""
+    """Return values and blocks from their entries, which come in the order of `Written.all`."""
     entries = iter(found)
     graph = problem.graph
     values = tuple(_filled(problem, entries, graph.type_of(j)) for j in problem.outputs)

@@ -91,14 +91,15 @@ def _with_accents(word: str) -> list[str]:
 
 
 def _letter(letter: str) -> str:
-    base = _greek(letter[0]) or (letter[0] if letter[0].isascii() and letter[0].isalnum() else "")
+    base = greek(letter[0]) or (letter[0] if letter[0].isascii() and letter[0].isalnum() else "")
     text = base or rf"\text{{{latex_words(letter[0])}}}"
     for accent in letter[1:]:
         text = rf"\{ACCENTS[accent]}{{{text}}}" if accent in ACCENTS else text
     return text
 
 
-def _greek(char: str) -> str:
+def greek(char: str) -> str:
+    """Return the LaTeX command of a Greek letter, with a blank behind it; empty for any other character."""
     words = unicodedata.name(char, "").split()
     if words[:1] != ["GREEK"] or len(words) != 4:
         return ""
@@ -118,7 +119,7 @@ def ascii_name(name: str) -> str:
     """
     if name.isascii():
         return name
-    letters = (_greek(char).strip(" \\") or char for char in name)
+    letters = (greek(char).strip(" \\") or char for char in name)
     decomposed = unicodedata.normalize("NFKD", "".join(letters))
     kept = (char for char in decomposed if not unicodedata.combining(char))
     return "".join(char if char.isascii() else "?" for char in kept)

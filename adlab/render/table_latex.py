@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adlab.render.names import latex_words
+from adlab.render.names import greek, latex_words
 from adlab.render.numbers import latex_number, nested, shape_text, significant
 from adlab.render.numbers import norm as norm_of
 from adlab.render.table_text import cut, text_width
@@ -58,7 +58,7 @@ class LatexPen(Pen):
         spelled = (
             latex_words(text).replace("<", r"\textless{}").replace(">", r"\textgreater{}").translate(_DIGITS)
         )
-        return "".join(_UNICODE.get(char, char) for char in spelled)
+        return "".join(_UNICODE.get(char) or _letter(char) for char in spelled)
 
     def formula(self, written: str) -> str:
         """Return the formula in mathematics."""
@@ -129,6 +129,11 @@ def _size(value: Any) -> str:
     )
     mantissa, _, exponent = number.partition("e")
     return f"{mantissa} \\times 10^{{{exponent}}}" if exponent else mantissa
+
+
+def _letter(char: str) -> str:
+    command = "" if char.isascii() else greek(char)
+    return f"${command.strip()}$" if command else char
 
 
 def to_latex(sheet: Sheet, *, digits: int = 3, full: bool = False, document: bool = False) -> str:

@@ -1,4 +1,5 @@
-"""Where a computation went bad: the first node whose value is infinite or not a number, although its operands were fine.
+"""Where a computation went bad: the first node whose value is infinite or not a number, although its operands
+were fine.
 
 Values follow IEEE arithmetic and are never replaced; this report says where they come from.
 """
@@ -117,7 +118,8 @@ class BadNode:
             name if name == shown else f"{name} = {shown}"
             for name, shown in zip(self.operands, map(_shown, self.operand_values), strict=True)
         )
-        return f"The first value that is not finite is {self.value}: node {self.index}{where}, {self.primitive} of {given}{line}."
+        node = f"node {self.index}{where}, {self.primitive} of {given}{line}"
+        return f"The first value that is not finite is {self.value}: {node}."
 
 
 def first_bad_node(graph: Graph, values: Sequence[Any]) -> BadNode | None:

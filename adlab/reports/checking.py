@@ -1,12 +1,12 @@
 """Checking a gradient: are the rules right, at this point, for this function?
 
-Reverse and forward mode are compared with a reference that reads no rule: fifty digits where mpmath knows every primitive,
-extrapolated differences with their own error bar otherwise; and with the central difference at h = 1e-6 that the lectures
-check with. Small inputs are checked element by element, large ones along random directions, which costs two evaluations
-however many elements there are.
+Reverse and forward mode are compared with a reference that reads no rule: fifty digits where mpmath knows
+every primitive, extrapolated differences with their own error bar otherwise; and with the central difference
+at h = 1e-6 that the lectures check with. Small inputs are checked element by element, large ones along random
+directions, which costs two evaluations however many elements there are.
 
-If a derivative is wrong, each node is put on trial by itself: its local derivative by its rule against high-precision
-differences of its own value. The first that fails names the primitive at fault.
+If a derivative is wrong, each node is put on trial by itself: its local derivative by its rule against
+high-precision differences of its own value. The first that fails names the primitive at fault.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class CheckReport:
             worst = max((row.error for row in self.rows), default=0.0)
             return f"The derivatives agree: the largest error is {worst:.3g}."
         row = next(row for row in self.rows if not row.passed)
-        wrong = f"The {row.method} derivative is off from the {row.against} by {row.error:.3g}, where {row.tolerance:.3g} is allowed"
+        off = f"The {row.method} derivative is off from the {row.against} by {row.error:.3g}"
+        wrong = f"{off}, where {row.tolerance:.3g} is allowed"
         if self.fault is None:
             why = (
                 self.notes[-1]
@@ -127,7 +128,8 @@ class CheckReport:
         fault = self.fault
         line = f" ({fault.source})" if fault.source.line else ""
         return (
-            f"{wrong}. The first rule at fault is that of {fault.primitive!r}, node {fault.node}{line}: its {fault.mode} rule gives "
+            f"{wrong}. The first rule at fault is that of {fault.primitive!r}, node {fault.node}{line}: its "
+            f"{fault.mode} rule gives "
             f"{fault.by_rule:.10g} where differences of its value give {fault.by_difference:.10g}."
         )
 
@@ -175,8 +177,9 @@ def check(
     *args
         The point.
     tol : float, optional
-        The error allowed, relative to the largest derivative or 1, whichever is larger. By default the square root of
-        the machine epsilon of the coarsest input, and for the central difference its own error estimate besides.
+        The error allowed, relative to the largest derivative or 1, whichever is larger. By default the square
+        root of the machine epsilon of the coarsest input, and for the central difference its own error
+        estimate besides.
     method : str or sequence of str
         The methods to check.
     raises : bool
@@ -236,7 +239,7 @@ def _default_tolerance(graph: Graph, positions: Sequence[int]) -> float:
     return max((float(np.finfo(graph.types[k].dtype).eps) ** 0.5 for k in positions), default=1e-8)
 
 
-# ---------------------------------------------------------------------------------------------- element by element
+# ----------------------------------------------------------------------------------------- element by element
 
 
 def _by_element(
@@ -302,7 +305,9 @@ def _kinked(graph: Graph, positions: Sequence[int], kinks: Sequence[Kinked], exa
 
 
 def _error(found: Any, exact: Any) -> float:
-    """Return the largest difference relative to the largest derivative or 1; equal infinities and two NaNs agree."""
+    """Return the largest difference relative to the largest derivative or 1; equal infinities and two NaNs
+    agree.
+    """
     if not found.size:
         return 0.0
     same = (found == exact) | (np.isnan(found) & np.isnan(exact))
@@ -315,12 +320,15 @@ def _error(found: Any, exact: Any) -> float:
 def _checking_difference(
     graph: Graph, values: Sequence[Any], positions: Sequence[int], tolerance: float
 ) -> tuple[Any, float, str]:
-    """Return the central difference at the checking step with its own tolerance; None where it cannot be taken."""
+    """Return the central difference at the checking step with its own tolerance; None where it cannot be
+    taken.
+    """
     if any(graph.types[k].dtype != FLOAT64 for k in positions):
         return (
             None,
             0.0,
-            f"The central difference at h = {CHECKING_STEP:g} was left out: float32 is too coarse for the step.",
+            f"The central difference at h = {CHECKING_STEP:g} was left out: float32 is too coarse for the "
+            "step.",
         )
     try:
         found = METHODS["numerical"].derivative(graph, values, positions, scheme="central", h=CHECKING_STEP)
@@ -333,7 +341,7 @@ def _checking_difference(
     return _flat(found.jacobians), allowed, ""
 
 
-# ------------------------------------------------------------------------------------------------- along directions
+# ------------------------------------------------------------------------------------------- along directions
 
 
 def _by_direction(
@@ -385,7 +393,9 @@ def _slope(
 def _by_method(
     graph: Graph, nodes: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], method: str
 ) -> float:
-    """Return the same by the rules, in the mode that is checked; other methods go through the reverse one's place."""
+    """Return the same by the rules, in the mode that is checked; other methods go through the reverse one's
+    place.
+    """
     typed = [
         None if d is None else np.asarray(d, type.dtype)[()]
         for d, type in zip(directions, graph.input_types, strict=True)
@@ -409,7 +419,7 @@ def _by_method(
     )
 
 
-# ------------------------------------------------------------------------------------------------- who is at fault
+# -------------------------------------------------------------------------------------------- who is at fault
 
 
 def find_fault(graph: Graph, values: Sequence[Any], seed: int = 0) -> Fault | None:
@@ -472,7 +482,9 @@ def _disagreement(
     mode: str,
     tolerance: float,
 ) -> tuple[float, float] | None:
-    """Return both derivatives of a node along a direction if they differ, None if they agree or one cannot be had."""
+    """Return both derivatives of a node along a direction if they differ, None if they agree or one cannot be
+    had.
+    """
     try:
         exact, _ = _slope(single, point, directions, weights)
         found = _by_method(single, NUMPY.run(single, point), directions, weights, mode)
@@ -486,7 +498,9 @@ def _disagreement(
 def _on_kink(
     single: Graph, point: Sequence[Any], directions: Sequence[Any], weights: Sequence[Any], exact: float
 ) -> bool:
-    """Return whether the node sits on a kink: a central difference then is the mean of two slopes and proves nothing."""
+    """Return whether the node sits on a kink: a central difference then is the mean of two slopes and proves
+    nothing.
+    """
     with np.errstate(all="ignore"):
         slopes = []
         for h in (CHECKING_STEP, -CHECKING_STEP):

@@ -1,7 +1,7 @@
 """All the ways to differentiate one function at one point, side by side, against fifty digits.
 
-The report is data. For each method it holds the value, the gradient (or Jacobian), the error, the cost and the time, and a sentence
-that says why the method is off, or why it has no answer here.
+The report is data. For each method it holds the value, the gradient (or Jacobian), the error, the cost and
+the time, and a sentence that says why the method is off, or why it has no answer here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class MethodReport:
     name, title : str
     value : number, array or tuple of them; None where the method has no answer
     gradient : mapping of input name to array
-        Blocks of shape ``output.shape + input.shape``; a tuple of them where the function has several outputs.
+        Blocks of shape ``output.shape + input.shape``; a tuple of them where the function has several
+        outputs.
     relative_error, absolute_error, ulps : float or None
         The worst over all elements of the gradient; None without an answer or without a reference.
     cost : Cost or None
@@ -84,7 +85,9 @@ class MethodReport:
 
 @dataclass(frozen=True)
 class ReferenceReport:
-    """The reference as text of ``digits`` digits and as the nearest numbers; ``reason`` says why there is none."""
+    """The reference as text of ``digits`` digits and as the nearest numbers; ``reason`` says why there is
+    none.
+    """
 
     value: Any
     gradient: Mapping[str, Any]
@@ -143,7 +146,8 @@ class Comparison:
     def notes(self) -> tuple[str, ...]:
         """Sentences that concern all methods: where values went bad, where the point sits on a kink."""
         kinks = tuple(
-            f"At {k.input}{list(k.element) if k.element else ''} the derivative from the right is {k.right:.6g}, from the left "
+            f"At {k.input}{list(k.element) if k.element else ''} the derivative from the right is "
+            f"{k.right:.6g}, from the left "
             f"{k.left:.6g}: the point is on a kink, and each method follows its own convention."
             for k in self.reference.kinks
         )
@@ -191,7 +195,8 @@ class Comparison:
 
 
 def plain(value: Any) -> Any:
-    """Return numbers and arrays as JSON takes them: nested lists, and "inf", "-inf", "nan" for what has no number.
+    """Return numbers and arrays as JSON takes them: nested lists, and "inf", "-inf", "nan" for what has no
+    number.
 
     Examples
     --------
@@ -209,7 +214,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-# --------------------------------------------------------------------------------------------------------- comparing
+# -------------------------------------------------------------------------------------------------- comparing
 
 
 def compare(
@@ -395,7 +400,7 @@ def _mapped(value: Any, function: Callable[[Any], Any], listed: bool = False) ->
     return result.tolist() if listed else result.astype(np.float64)
 
 
-# ------------------------------------------------------------------------------------------------------------ reasons
+# ---------------------------------------------------------------------------------------------------- reasons
 
 
 def _reasons(
@@ -429,7 +434,7 @@ def _infinite_reason(question: _Question, found: Derivative) -> str:
             "what is shown is what IEEE arithmetic makes of the formula."
         )
     if found.method == "numerical":
-        return "The steps leave the domain of the function, or meet an infinite value: differences need both sides."
+        return "The steps leave the domain, or meet an infinite value: differences need both sides."
     return "The derivative is infinite or undefined here, or one of its terms is, such as 0·∞."
 
 
@@ -445,7 +450,8 @@ def _kink_reason(question: _Question, found: Derivative) -> str:
     conventions = _conventions(question.graph) if found.method in ("forward", "reverse") else []
     rule = f" ({'; '.join(conventions)})" if conventions else ""
     return (
-        f"On a kink in {kink.input}: the derivative is {kink.right:.6g} from the right and {kink.left:.6g} from the left; "
+        f"On a kink in {kink.input}: the derivative is {kink.right:.6g} from the right and {kink.left:.6g} "
+        "from the left; "
         f"this method's convention gives {shown}{rule}."
     )
 
@@ -457,9 +463,13 @@ def _conventions(graph: Graph) -> list[str]:
 
 
 def _numerical_reason(question: _Question, scheme: str, absolute: float) -> str:
-    """Say how much of a difference's error is truncation and how much is rounding, from a second step twice as large."""
+    """Say how much of a difference's error is truncation and how much is rounding, from a second step twice
+    as large.
+    """
     if scheme == "complex":
-        return f"Off by {absolute:.3g}: the complex step subtracts nothing, what is left is rounding of the single operations."
+        return (
+            f"Off by {absolute:.3g}: the complex step subtracts nothing; this is rounding of the operations."
+        )
     if scheme == "richardson":
         return f"Off by {absolute:.3g}: what extrapolation to h → 0 leaves of truncation and rounding."
     h, truncation, rounding = difference_errors(question.graph, question.values, question.positions, scheme)
@@ -487,8 +497,8 @@ def difference_errors(
     Returns
     -------
     h, truncation, rounding : float
-        Truncation from the difference between steps h and 2h (a fraction 1/3 for the central scheme, all of it for the
-        forward one), rounding as ε·max|f|/h.
+        Truncation from the difference between steps h and 2h (a fraction 1/3 for the central scheme, all of
+        it for the forward one), rounding as ε·max|f|/h.
     """
     epsilon = max(float(np.finfo(graph.types[k].dtype).eps) for k in positions)
     if h is None:

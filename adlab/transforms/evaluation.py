@@ -1,8 +1,9 @@
 """Calling a graph as a function: check the arguments, run the program, check the branches it stands for.
 
-A graph that was traced through an ``if`` holds one branch of it, and a guard: the comparison with its outcome. Where the
-comparison turns out otherwise the graph is not the function that was traced, and calling it is an error which says so.
-Results are always arrays of their own: writing into one changes neither the arguments nor the graph.
+A graph that was traced through an ``if`` holds one branch of it, and a guard: the comparison with its
+outcome. Where the comparison turns out otherwise the graph is not the function that was traced, and calling
+it is an error which says so. Results are always arrays of their own: writing into one changes neither the
+arguments nor the graph.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def algebra_for(values: Sequence[Any]) -> Algebra:
     return NUMPY if recorder is None else GraphAlgebra(recorder)
 
 
-# ---------------------------------------------------------------------------------------------------- arguments
+# -------------------------------------------------------------------------------------------------- arguments
 
 
 def flatten_args(graph: Graph, args: Sequence[Any], captures: int = 0) -> list[Any]:
@@ -80,7 +81,9 @@ def argument_trees(graph: Graph, count: int) -> tuple[Tree, ...]:
 
 
 def _leaves_like(tree: Tree, value: Any, name: str) -> list[Any]:
-    """Return the leaves of a container that must be nested as ``tree`` is; dicts may have another order of keys."""
+    """Return the leaves of a container that must be nested as ``tree`` is; dicts may have another order of
+    keys.
+    """
     if tree is None and value is None:
         return []
     if tree == LEAF:
@@ -95,7 +98,8 @@ def _leaves_like(tree: Tree, value: Any, name: str) -> list[Any]:
             f"dict with keys {', '.join(map(str, keys))}" if kind == "dict" else f"{kind} of {len(children)}"
         )
         raise InputError(
-            f"The argument around {name} was a {wanted} when the graph was traced; give one, not a {_described(value)}."
+            f"The argument around {name} was a {wanted} when the graph was traced; give one, not a "
+            f"{_described(value)}."
         )
     return [
         leaf for child, part in zip(children, parts, strict=True) for leaf in _leaves_like(child, part, name)
@@ -124,12 +128,13 @@ def fit(value: Any, name: str, type: Type) -> Any:
         raise InputError(f"{name} is {given.dtype}; the graph was traced for {type.dtype}.")
     if type.dtype == FLOAT32 and given.dtype == FLOAT64 and isinstance(value, (np.ndarray, np.generic)):
         raise InputError(
-            f"{name} is {value.dtype}; the graph was traced for float32: convert it with {name}.astype(np.float32), or trace again."
+            f"{name} is {value.dtype}; the graph was traced for float32: convert it with "
+            f"{name}.astype(np.float32), or trace again."
         )
     return leaf.astype(type.dtype)
 
 
-# -------------------------------------------------------------------------------------------------------- guards
+# ----------------------------------------------------------------------------------------------------- guards
 
 
 def evaluate_checked(graph: Graph, algebra: Algebra, leaves: Sequence[Any]) -> list[Any]:
@@ -181,7 +186,7 @@ def _number(value: Any) -> str:
     return f"{np.real(value):.17g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"
 
 
-# ------------------------------------------------------------------------------------------------------- results
+# ---------------------------------------------------------------------------------------------------- results
 
 
 def own_outputs(graph: Graph, algebra: Algebra, values: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
@@ -191,7 +196,9 @@ def own_outputs(graph: Graph, algebra: Algebra, values: Sequence[Any], leaves: S
 
 
 def as_result(value: Any, type: Type) -> Any:
-    """Return a value as the user gets it: a NumPy scalar or a fresh array of the right dtype; traced values as they are."""
+    """Return a value as the user gets it: a NumPy scalar or a fresh array of the right dtype; traced values
+    as they are.
+    """
     if isinstance(value, Traced):
         if value.dtype != type.dtype and BOOL not in (value.dtype, type.dtype):
             return value.astype(type.dtype)

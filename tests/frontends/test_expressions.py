@@ -21,7 +21,7 @@ from adlab.ir.constant import PI, E
 from adlab.ir.types import FLOAT32, FLOAT64
 from adlab.primitives import NAMES, TABLE
 
-SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=200)
 x = np.array([0.5, -1.25, 2.0])
 y = np.array([1.5, 0.75, -3.0])
 M = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.5]])
@@ -371,7 +371,7 @@ def test_messages_stay_short_whatever_the_name():
 # -------------------------------------------------------------------------------- size
 
 SIZES = {
-    "a sum of 50,000 products": ("+".join(["x*y"] * 50_000), 50_002),  # x*y is one node
+    "a sum of 20,000 products": ("+".join(["x*y"] * 20_000), 20_002),  # x*y is one node
     "100,000 operations": ("x" + "*y+x" * 50_000, 50_003),
     "100,000 different operations": ("+".join(f"sin({k}*x)" for k in range(33_333)), 99_999),
     "parentheses 50,000 deep": ("(" * 50_000 + "x" + ")" * 50_000, 1),
@@ -471,7 +471,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(SEEDED, max_examples=700)
+@settings(SEEDED, max_examples=400)
 @given(st.lists(WORDS, max_size=12), st.sampled_from([(), (3,), (2, 2)]))
 def test_any_words_give_a_graph_or_a_sentence(words, shape):
     text = "".join(words)

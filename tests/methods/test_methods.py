@@ -135,11 +135,12 @@ def test_results_alias_nothing(name):
     assert (x == 1).all()
 
 
-# -------------------------------------------------------------------------------------------------------------- cost
+# ------------------------------------------------------------------------------------------------------- cost
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("numerical", (9, 0, 0)), ("forward", (1, 4, 0)), ("reverse", (1, 0, 2)), ("symbolic", (1, 0, 0))]
+    ("name", "expected"),
+    [("numerical", (9, 0, 0)), ("forward", (1, 4, 0)), ("reverse", (1, 0, 2)), ("symbolic", (1, 0, 0))],
 )
 def test_passes_are_counted(name, expected):
     x = np.arange(1.0, 5.0)

@@ -1,8 +1,8 @@
-"""All four methods on random expressions, against fifty digits, with tolerances that come from the expression itself.
+"""All four methods on random expressions, with tolerances that come from the expressions themselves.
 
-The tolerance is a running error bound: each node of the program that computes the derivative rounds, so the error is at most
-Σ |∂result/∂node|·|node|·u to first order, and the sensitivities come from one reverse sweep through that program. An
-ill-conditioned expression is allowed its error, a well-conditioned one only a few units in the last place.
+The tolerance is a running error bound: each node of the program that computes the derivative rounds, so the
+error is at most Σ |∂result/∂node|·|node|·u to first order, and the sensitivities come from one reverse sweep
+through that program. The judge is the fifty-digit reference. An ill-conditioned expression is allowed its error, a well-conditioned one only a few units in the last place.
 """
 
 import numpy as np
@@ -24,10 +24,12 @@ from adlab.reports.comparison import difference_errors
 from adlab.transforms.sweeps import reverse_sweep
 
 LEFT_OUT = {"polygamma", "where", "stop_gradient"}
-ROWS = [row for row in TABLE.values() if row.elementwise and row.rule is not None and row.name not in LEFT_OUT]
+ROWS = [
+    row for row in TABLE.values() if row.elementwise and row.rule is not None and row.name not in LEFT_OUT
+]
 UNIT = np.finfo(float).eps / 2
 LIBRARY = 8
-"""Roundings per operation: sine and its like are right to a few units, and the bound is of first order only."""
+"""Roundings per operation: a sine is right to a few units, and the bound is of first order only."""
 
 
 @st.composite
@@ -50,7 +52,11 @@ def programs(draw, most=30):
         if low < values[node] < high:
             return node
         width = builder.literal(0.9 * (high - low))
-        return apply("add", apply("multiply", apply("sigmoid", node), width), builder.literal(low + 0.05 * (high - low)))
+        return apply(
+            "add",
+            apply("multiply", apply("sigmoid", node), width),
+            builder.literal(low + 0.05 * (high - low)),
+        )
 
     for _ in range(draw(st.integers(1, most))):
         row = draw(st.sampled_from(ROWS))

@@ -60,7 +60,8 @@ def test_edges_of_domains(f, x, exact):
 
 
 @pytest.mark.parametrize(
-    ("f", "x", "right", "left"), [(np.abs, 0.0, 1, -1), (lambda x: np.maximum(x, 2 * x), 0.0, 2, 1), (np.floor, 2.0, 0, np.inf)]
+    ("f", "x", "right", "left"),
+    [(np.abs, 0.0, 1, -1), (lambda x: np.maximum(x, 2 * x), 0.0, 2, 1), (np.floor, 2.0, 0, np.inf)],
 )
 def test_kinks_have_two_sides(f, x, right, left):
     kink = judged(f, x).kinks[0]

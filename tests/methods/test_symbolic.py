@@ -3,30 +3,32 @@
 import numpy as np
 import pytest
 
+from adlab.algebra.numpy import NUMPY
 from adlab.errors import GrowthError, InputError
 from adlab.frontends.dispatch import to_graph
 from adlab.methods import method_named
 from adlab.methods.base import make_problem
-from adlab.algebra.numpy import NUMPY
 from adlab.methods.symbolic import Sizes, expressions_of
 
 SYMBOLIC = method_named("symbolic")
 
 
 def logistic(n):
-    def l(x):
+    def step(x):
         for _ in range(n - 1):
             x = 4 * x * (1 - x)
         return x
 
-    return l
+    return step
 
 
 def derivative(f, *args, **options):
     return SYMBOLIC.derivative(to_graph(f, args).graph, args, **options)
 
 
-@pytest.mark.parametrize(("x", "exact"), [(1 / 4, [1, 2, -4, 8]), (1 / 5, [1, 12 / 5, -336 / 125, 708288 / 78125])])
+@pytest.mark.parametrize(
+    ("x", "exact"), [(1 / 4, [1, 2, -4, 8]), (1 / 5, [1, 12 / 5, -336 / 125, 708288 / 78125])]
+)
 def test_the_logistic_map(x, exact):
     found = [float(derivative(logistic(n), x).jacobians[0][0]) for n in (1, 2, 3, 4)]
     assert found == pytest.approx(exact, rel=1e-13)

@@ -23,7 +23,15 @@ from adlab.reports.trace import LOOSE, MINUS, PLUS, TIGHT
 
 TEXT, ASCII, LATEX, MATHML = (Style(kind) for kind in ("text", "ascii", "latex", "mathml"))
 
-SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@", "less": "<"}
+SIGNS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "power": "**",
+    "matmul": "@",
+    "less": "<",
+}
 SIGNS |= {"less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
 
 
@@ -93,7 +101,9 @@ def random_term(rng: random.Random, depth: int) -> Term:
 
 LEAVES = [symbol("v", k, k - 1.5) for k in range(3)] + [symbol("v", 1, 2.0, "bar"), symbol("rate", "", 0.1)]
 LEAVES += [literal(value) for value in (2, -3, 0.5, -1.5, 2.5e-9, -1e-7, 10**20, True)]
-OPERATIONS = [row for row in ROWS if row.elementwise] + [TABLE[name] for name in ("matmul", "transpose", "index")]
+OPERATIONS = [row for row in ROWS if row.elementwise] + [
+    TABLE[name] for name in ("matmul", "transpose", "index")
+]
 
 
 @pytest.mark.parametrize("style", [TEXT, ASCII], ids=lambda style: style.kind)
@@ -123,7 +133,7 @@ def applications() -> list[Any]:
         count = row.arity if row.arity is not None else 2
         args = tuple(symbol("v", k, -1.5 - k) for k in range(count))
         found.append(pytest.param(Term(row, args, 1.0, params_of(row)), id=row.name))
-        nested = tuple(-(arg / symbol("alpha", "", 0.5)) ** 3 for arg in args)
+        nested = tuple(-((arg / symbol("alpha", "", 0.5)) ** 3) for arg in args)
         found.append(pytest.param(Term(row, nested, 1.0, params_of(row)), id=f"{row.name}-nested"))
     return found
 
@@ -152,7 +162,9 @@ def test_every_row_is_legal_in_every_style(term: Term, substitute: bool) -> None
     latex = write(term, LATEX, substitute=substitute)
     assert balanced(latex), latex
     tree = ET.fromstring(f"<math>{write(term, MATHML, substitute=substitute)}</math>")
-    allowed = "math mrow mi mo mn mtext msup msub msubsup mfrac msqrt mroot mover mspace mtable mtr mtd".split()
+    allowed = (
+        "math mrow mi mo mn mtext msup msub msubsup mfrac msqrt mroot mover mspace mtable mtr mtd".split()
+    )
     assert {node.tag for node in tree.iter()} <= set(allowed)
     for node in tree.iter():
         if node.tag in ("mfrac", "msup", "msub", "mroot", "mover"):
@@ -160,7 +172,9 @@ def test_every_row_is_legal_in_every_style(term: Term, substitute: bool) -> None
     assert write(term, ASCII, substitute=substitute).isascii()
 
 
-@pytest.mark.parametrize("broken", [r"\frac{1", r"a}", r"\left(", r"\right)", "^", r"\begin{x}", r"\sqrt[", "a & b", "<&>"])
+@pytest.mark.parametrize(
+    "broken", [r"\frac{1", r"a}", r"\left(", r"\right)", "^", r"\begin{x}", r"\sqrt[", "a & b", "<&>"]
+)
 def test_mathml_is_well_formed_whatever_comes_in(broken: str) -> None:
     ET.fromstring(f"<math>{mathml(broken)}</math>")
 
@@ -232,7 +246,9 @@ def test_names_in_latex(name: str, latex: str) -> None:
     assert latex_name(name) == latex
 
 
-@pytest.mark.parametrize("name", ["a{b", "x$y", "50%", "a&b", "#", "\\", "数", "naïve", "é", "a^b~", "x[0, 1].y['k']"])
+@pytest.mark.parametrize(
+    "name", ["a{b", "x$y", "50%", "a&b", "#", "\\", "数", "naïve", "é", "a^b~", "x[0, 1].y['k']"]
+)
 def test_strange_names_are_legal_everywhere(name: str) -> None:
     term = symbol(name, "", 1.0) + symbol(name, 3, 1.0, "bar")
     assert balanced(write(term, LATEX))

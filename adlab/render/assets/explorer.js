@@ -94,6 +94,7 @@ function showBoxes(run) {
     else box.removeAttribute("aria-current");
   });
   placePointer(boxes.get(`n${node}`));
+  keepInSight(boxes.get(`n${node}`));
 }
 
 function placePointer(box) {
@@ -102,6 +103,14 @@ function placePointer(box) {
   const x = Number(rect.getAttribute("x")) - 1, y = Number(rect.getAttribute("y")) + 12;
   pointer.setAttribute("points", `${x - 10},${y - 7} ${x - 10},${y + 7} ${x},${y}`);
   return box.append(pointer);
+}
+
+// On a narrow screen the picture scrolls sideways; the current box stays in sight.
+function keepInSight(box) {
+  const figure = find("figure"), outer = figure.getBoundingClientRect();
+  const inner = box ? box.getBoundingClientRect() : outer;
+  if (inner.left < outer.left) figure.scrollLeft += inner.left - outer.left - 20;
+  else if (inner.right > outer.right) figure.scrollLeft += inner.right - outer.right + 20;
 }
 
 const marked = (source, target) => nodeOf(state.trace === ADJOINT ? source : target) === current();

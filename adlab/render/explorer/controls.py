@@ -29,17 +29,18 @@ def controls(subject: Subject) -> str:
     graph = subject.graph
     assert subject.inputs is not None
     radios = "".join(
-        f'<label><input type="radio" name="trace" value="{k}"{" checked" if k == 1 else ""}> {k} {word}</label>'
+        f'<label><input type="radio" name="trace" value="{k}"> {k} {word}</label>'
         for k, word in enumerate(TRACES, 1)
     )
     points = zip(graph.inputs, subject.inputs, strict=True)
     sliders = "".join(_slider(k, name, float(x)) for k, (name, x) in enumerate(points))
     seed = _choice("seed", "seed", "The input that tangents belong to", graph.inputs)
-    result = _choice("output", "result", "The output that adjoints belong to", graph.output_names)
+    if len(graph.outputs) > 1:
+        seed += _choice("output", "result", "The output that adjoints belong to", graph.output_names)
     return (
         '<form autocomplete="off"><div class="controls">'
         f"<fieldset><legend>Trace</legend>{radios}</fieldset>{STEPS}{STATUS}</div>"
-        f'<div class="inputs">{sliders}{seed}{result if len(graph.outputs) > 1 else ""}{H_SLIDER}{RESET}</div></form>'
+        f'<div class="inputs">{sliders}{seed}{H_SLIDER}{RESET}</div></form>'
     )
 
 

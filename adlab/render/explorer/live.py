@@ -83,7 +83,8 @@ def _row(program: Program, node: int, traces: Sequence[Trace]) -> str:
         for mode, x in zip(MODES, results, strict=True)
     )
     formulas = "".join(_formulas(program, node, column, len(traces)))
-    return f'<tr data-node="{node}"><th scope="row">{formulas}</th><td class="numbers">{numbers}</td>{cells}</tr>'
+    head = f'<th scope="row">{formulas}</th>'
+    return f'<tr data-node="{node}">{head}<td class="numbers">{numbers}</td>{cells}</tr>'
 
 
 def _formulas(program: Program, node: int, column: str, outputs: int) -> list[str]:

@@ -50,9 +50,9 @@ def _row(row: Row, mode: str, column: str) -> str:
     formula, value = _cell(row, mode, column)
     shown = formula is not None and can_substitute(formula)
     numbers = escape(write(formula, NUMBERS, substitute=True)) if formula is not None and shown else ""
-    head = typeset(equation(row, mode, formula, column))
+    head = f'<th scope="row">{typeset(equation(row, mode, formula, column))}</th>'
     result = _result(value) if mode == "value" or not _is_truth(row) else "·"
-    return f'<tr><th scope="row">{head}</th><td class="numbers">{numbers}</td><td class="{mode}">{result}</td></tr>'
+    return f'<tr>{head}<td class="numbers">{numbers}</td><td class="{mode}">{result}</td></tr>'
 
 
 def _is_truth(row: Row) -> bool:

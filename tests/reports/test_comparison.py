@@ -1,0 +1,185 @@
+"""The comparison: every method against fifty digits, with reasons, table and JSON; and bad values."""
+
+import json
+
+import numpy as np
+import pytest
+
+from adlab.algebra.numpy import NUMPY
+from adlab.errors import InputError
+from adlab.frontends.dispatch import to_graph
+from adlab.functions import relu
+from adlab.reports.badvalues import first_bad_node, nodes_on_kinks
+from adlab.reports.comparison import compare, difference_errors, plain
+
+
+def running(x1, x2):
+    return np.log(x1) + x1 * x2 - np.sin(x2)
+
+
+def test_the_running_example():
+    report = compare(running, 2.0, 5.0, schemes=("forward", "complex", "richardson"))
+    assert [m.name for m in report.methods] == [
+        "numerical",
+        "symbolic",
+        "forward",
+        "reverse",
+        "numerical:forward",
+        "numerical:complex",
+        "numerical:richardson",
+    ]
+    for name in ("symbolic", "forward", "reverse", "numerical:complex"):
+        assert report[name].ulps <= 2
+    assert 1e-13 < report["numerical"].relative_error < 1e-9
+    assert report["numerical"].relative_error < report["numerical:forward"].relative_error
+    assert "truncation is about" in report["numerical"].reason
+    assert report.reference.gradient["x1"] == 5.5
+    assert report.reference.gradient_digits["x2"].startswith("1.7163378145367737355333608284")
+    assert all(m.seconds > 0 and m.cost.evaluations > 0 for m in report.methods)
+
+
+def test_the_json_form():
+    data = json.loads(compare(running, 2.0, 5.0).to_json())
+    assert data["reference"]["gradient"] == {"x1": 5.5, "x2": 1.7163378145367738}
+    assert [m["name"] for m in data["methods"]] == ["numerical", "symbolic", "forward", "reverse"]
+    for m in data["methods"]:
+        assert set(m) >= {"name", "value", "gradient", "relative_error", "ulps", "cost"}
+        assert set(m["cost"]) == {"evaluations", "forward_passes", "reverse_passes", "operations"}
+
+
+def test_the_table_has_a_row_per_method_and_a_cell_per_heading():
+    headings, rows = compare(running, 2.0, 5.0).table()
+    assert headings[:4] == ["method", "value", "∂/∂x1", "∂/∂x2"]
+    assert len(rows) == 4
+    assert all(len(row) == len(headings) for row in rows)
+
+
+def test_jacobians_and_several_outputs():
+    report = compare(lambda x: (x * x, np.sum(x)), np.array([1.0, 2.0]))
+    blocks = report["reverse"].gradient["x"]
+    np.testing.assert_array_equal(blocks[0], [[2, 0], [0, 4]])
+    np.testing.assert_array_equal(blocks[1], [1, 1])
+    assert report["reverse"].ulps == 0
+    assert plain(report["reverse"].value) == [[1.0, 4.0], 3.0]
+
+
+def test_inputs_and_methods_can_be_chosen():
+    report = compare(running, 2.0, 5.0, methods=["reverse"], wrt=["x2"])
+    assert [m.name for m in report.methods] == ["reverse"]
+    assert list(report["reverse"].gradient) == ["x2"]
+
+
+def test_infinities_and_nan_are_words_in_json():
+    data = json.loads(compare(np.sqrt, 0.0).to_json())
+    assert data["reference"]["gradient"] == {"x": "inf"}
+    assert data["methods"][0]["gradient"] == {"x": "nan"}
+    assert data["methods"][3]["ulps"] == 0
+
+
+def test_a_kink_is_never_silent():
+    report = compare(np.abs, 0.0)
+    assert "from the right is 1, from the left -1" in report.notes[0]
+    for m in report.methods:
+        assert "On a kink in x" in m.reason
+    assert "0, the middle of −1 and 1" in report["reverse"].reason
+
+
+def test_a_smooth_function_on_inner_kinks_is_explained():
+    report = compare(lambda x: relu(x) - relu(-x), 0.0)
+    assert report.reference.kinks == ()
+    assert report["reverse"].gradient["x"] == 2
+    assert "sits on its kink x = 0" in report["reverse"].reason
+    assert report["numerical"].gradient["x"] == 1
+
+
+def test_growth_is_a_reason_and_no_failure():
+    def step(x):
+        for _ in range(30):
+            x = 4 * x * (1 - x)
+        return x
+
+    report = compare(step, 0.2)
+    assert report["symbolic"].value is None
+    assert report["symbolic"].reason.startswith("No answer:")
+    assert "expressions swell" in report["symbolic"].reason
+    assert report["reverse"].relative_error < 1e-3
+
+
+def test_an_undefined_value_names_the_first_node_that_went_bad():
+    report = compare(lambda x: np.log(x) * 2 + x, -1.0)
+    assert np.isnan(report["reverse"].value)
+    assert report.bad.primitive == "log"
+    assert "log of x = -1" in report.notes[0]
+    assert "no finite value here" in report["reverse"].reason
+
+
+def test_without_a_reference_the_methods_still_answer():
+    import dataclasses
+
+    graph = to_graph(lambda x: np.sin(x) * x, (1.0,)).graph
+    rows = [
+        dataclasses.replace(p, mpmath=None, name="mine") if p.name == "sin" else p for p in graph.primitives
+    ]
+    report = compare(dataclasses.replace(graph, primitives=rows), 1.0)
+    assert "mine has no mpmath function" in report.notes[-1]
+    assert report["reverse"].ulps is None
+    assert report["reverse"].gradient["x"] == pytest.approx(np.cos(1) + np.sin(1))
+
+
+def test_float32_is_measured_in_its_own_units():
+    report = compare(lambda x: np.exp(x) * x, np.float32(1.5), methods=["reverse", "forward"])
+    assert 0 <= report["reverse"].ulps < 8
+    assert report["reverse"].relative_error > 1e-9 or report["reverse"].ulps < 0.5
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(InputError, match="numerical, symbolic, forward, reverse"):
+        compare(running, 2.0, 5.0, methods=["fast"])
+    with pytest.raises(InputError, match="central, forward, complex, richardson"):
+        compare(running, 2.0, 5.0, schemes=["leap"])
+    with pytest.raises(InputError, match="no input 'z'"):
+        compare(running, 2.0, 5.0, wrt=["z"])
+    with pytest.raises(InputError, match="it has numerical"):
+        compare(running, 2.0, 5.0)["fast"]
+    with pytest.raises(InputError, match="nothing to differentiate by"):
+        compare(lambda: np.float64(1.0))
+
+
+@pytest.mark.parametrize(("scheme", "order"), [("central", 2), ("forward", 1)])
+def test_estimates_of_truncation_fall_with_the_step(scheme, order):
+    graph = to_graph(np.exp, (1.0,)).graph
+    _, coarse, few = difference_errors(graph, (np.float64(1),), (0,), scheme, 1e-2)
+    _, fine, more = difference_errors(graph, (np.float64(1),), (0,), scheme, 1e-3)
+    assert coarse / fine == pytest.approx(10**order, rel=0.05)
+    assert more == pytest.approx(10 * few)
+    exact = np.e * (1e-4 / 6 if scheme == "central" else 1e-2 / 2)
+    assert coarse == pytest.approx(exact, rel=0.05)
+
+
+# ------------------------------------------------------------------------------------------------- bad values
+
+
+def values_of(f, *args):
+    graph = to_graph(f, args).graph
+    return graph, NUMPY.run(graph, [np.asarray(x, float)[()] for x in args])
+
+
+def test_the_first_bad_node_is_the_one_whose_operands_were_fine():
+    bad = first_bad_node(*values_of(lambda x: np.sum(np.sqrt(x) / (x - 1)), np.array([4.0, 1.0, 0.0])))
+    assert (bad.primitive, bad.element, bad.value) == ("divide", (1,), np.inf)
+    assert bad.operand_values == (1.0, 0.0)
+    assert "divide" in bad.sentence
+    assert "test_comparison" in bad.sentence
+
+
+def test_a_bad_input_is_named_as_such():
+    assert first_bad_node(*values_of(lambda x: x + 1, np.nan)).sentence == "The input x is nan."
+
+
+def test_finite_values_have_no_bad_node():
+    assert first_bad_node(*values_of(running, 2.0, 5.0)) is None
+
+
+def test_nodes_on_kinks_are_found_by_the_table():
+    assert nodes_on_kinks(*values_of(lambda x: np.abs(x) + np.maximum(x, 1), 1.0))[0].primitive == "maximum"
+    assert nodes_on_kinks(*values_of(lambda x: np.abs(x), 1.0)) == []
