@@ -38,7 +38,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 def layer_of(module: str) -> int:
     parts = module.split(".")
-    return LAYERS[parts[1] if len(parts) > 1 else "__init__"]
+    return LAYERS.get(parts[1], LAYERS["__init__"]) if len(parts) > 1 else LAYERS["__init__"]
 
 
 def imported_modules(path: Path) -> list[str]:

@@ -140,13 +140,12 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
 })  # fmt: skip
 """The continuation of each row that NumPy's own function does not continue."""
 
-PLAIN = frozenset(
-    """
-    add subtract multiply divide negative square sqrt reciprocal exp expm1 sin cos tan arcsin arccos arctan
-    sinh cosh arcsinh arccosh arctanh sum mean prod cumsum reshape transpose broadcast_to index index_add
-    concatenate stack matmul outer
-    """.split()
-)
+PLAIN = frozenset((
+    "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "exp", "expm1",
+    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh",
+    "sum", "mean", "prod", "cumsum", "reshape", "transpose", "broadcast_to", "index", "index_add",
+    "concatenate", "stack", "matmul", "outer",
+))  # fmt: skip
 """Rows whose NumPy function takes complex numbers as it is."""
 
 

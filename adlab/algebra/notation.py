@@ -26,7 +26,7 @@ class Symbol(NamedTuple):
     """A name with an index and a mark: v₃, its tangent v̇₃ (mark "dot"), its adjoint v̄₃ (mark "bar")."""
 
     base: str
-    index: str = ""
+    index: str = ""  # type: ignore[assignment]  # hides tuple.index, which nobody asks a name for
     mark: str = ""
 
 

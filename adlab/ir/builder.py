@@ -149,21 +149,22 @@ class Builder:
     ) -> Graph:
         """Return the graph of ``outputs``: inputs first, dead nodes left out, the rest in program order."""
         order = self._live(outputs)
-        columns: list[Any] = [self.primitives, self.operands, self.params, self.types, self.scope_ids]
-        columns.append(self.source_ids)
-        guards = self.guards
-        if order is None:
-            columns = [list(column) for column in columns]
-        else:
+        operands, guards = self.operands, self.guards
+        kept = range(len(self)) if order is None else order
+        if order is not None:
             new = dict(zip(order, range(len(order)), strict=True))
-            columns = [[column[i] for i in order] for column in columns]
-            columns[1] = [tuple(new[j] if j >= 0 else j for j in row) for row in columns[1]]
+            operands = [tuple([new[j] if j >= 0 else j for j in row]) for row in (operands[i] for i in order)]
             outputs = [new[j] if j >= 0 else j for j in outputs]
             guards = [g._replace(operand=new[g.operand]) if g.operand >= 0 else g for g in guards]
         return Graph(
             tuple(self.input_names),
             tuple(outputs),
-            *columns,
+            primitives=[self.primitives[i] for i in kept],
+            operands=list(operands),
+            params=[self.params[i] for i in kept],
+            types=[self.types[i] for i in kept],
+            scope_ids=[self.scope_ids[i] for i in kept],
+            source_ids=[self.source_ids[i] for i in kept],
             constants=tuple(self.constants),
             scopes=tuple(self._scope_rows),
             sources=tuple(_decode(*code) for code in self._codes),

@@ -105,7 +105,8 @@ def _numpy_entry(entry: Any) -> Any:
 
 def indexed_shape(shape: Sequence[int], index: Index) -> tuple[int, ...]:
     """Return the shape of an array of ``shape`` after indexing."""
-    return np.broadcast_to(np.int8(0), tuple(shape))[numpy_index(index)].shape
+    picked = np.broadcast_to(np.int8(0), tuple(shape))[numpy_index(index)]
+    return tuple(picked.shape)
 
 
 def format_index(index: Index) -> str:

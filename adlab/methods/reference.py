@@ -234,7 +234,7 @@ class _Judge:
         return results
 
     def _step(self, position: int, place: tuple[int, ...]) -> tuple[MpmathAlgebra, Any]:
-        """Return a carrier precise enough, and the step: 10⁻⁴⁰ of the point, or of 1 where that is smaller."""
+        """Return a carrier precise enough, and the step: 10⁻⁴⁰ of the point, or of 1 if smaller."""
         x = float(np.asarray(self.problem.args[position])[place])
         exponent = int(np.floor(np.log10(abs(x)))) if x and np.isfinite(x) else 0
         extra = abs(exponent)
@@ -324,8 +324,8 @@ class _Look:
             return Sided(None, None), mp.mpf(0)
         if mp.isnan(f) or mp.isinf(f):
             return Sided(None, None), mp.nan
-        right = None if plus is None else (plus - f) / h
-        left = None if minus is None else (f - minus) / h
+        right: Any = None if plus is None else (plus - f) / h
+        left: Any = None if minus is None else (f - minus) / h
         closer = None if near is None else (near - f) / (h / 1000)
         if self._smooth(right, left) and self._smooth(right, closer):
             value = self._settled(f, (right + left) / 2, again)
@@ -358,7 +358,8 @@ class _Look:
         if not there:
             return sides, self.mp.nan
         if len(there) == 2 and there[0] != there[1] and self._smooth(*there):
-            there = [(there[0] + there[1]) / 2] * 2
+            middle: Any = sum(there) / 2
+            there = [middle, middle]
             sides = Sided(*there)
         value = there[0] if len(there) == 1 or there[0] == there[1] else (there[0] + there[1]) / 2
         return sides, value

@@ -298,7 +298,7 @@ class _Painter:
         self.column = wrt if wrt is not None else (first if self.scalar else None)
         self.trace = self._trace(values, numbering)
         self.rows = {row.node: row for row in self.trace.rows}
-        self.terms = {n: Term(row.name, (), row.value) for n, row in self.rows.items()}
+        self.terms = [Term(self.rows[n].name, (), self.rows[n].value) for n in range(len(graph))]
         self.literals = [NOTATION.constant(constant) for constant in graph.constants]
         self.users = graph.users()
         self.parameters = parameters | _nested_names(graph)

@@ -33,15 +33,12 @@ class Shown(Generic[Report]):
     """
 
     def __init__(self, report: Report) -> None:
-        self.report = report
+        self.report: Report = report
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "report":
             raise AttributeError(name)
         return getattr(self.report, name)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.report[name]  # type: ignore[index]
 
     def sheet(self) -> Sheet:
         """Return what is shown, before a format is chosen."""
@@ -98,7 +95,10 @@ class Shown(Generic[Report]):
 
 
 class ShownComparison(Shown[Comparison]):
-    """The methods beside each other, and why each is off."""
+    """The methods beside each other, and why each is off; ``shown["reverse"]`` is one method's report."""
+
+    def __getitem__(self, name: str) -> MethodReport:
+        return self.report[name]
 
     def sheet(self) -> Sheet:
         """Return the table of methods against the reference, then a sentence for each method."""

@@ -2,7 +2,8 @@
 
 The tolerance is a running error bound: each node of the program that computes the derivative rounds, so the
 error is at most Σ |∂result/∂node|·|node|·u to first order, and the sensitivities come from one reverse sweep
-through that program. The judge is the fifty-digit reference. An ill-conditioned expression is allowed its error, a well-conditioned one only a few units in the last place.
+through that program. The judge is the fifty-digit reference. An
+ill-conditioned expression is allowed its error, a well-conditioned one only a few units in the last place.
 """
 
 import numpy as np

@@ -389,7 +389,6 @@ def test_the_script_is_one_a_browser_takes(function: Any, home: Any, away: Any, 
     assert done.returncode == 0, done.stderr
 
 
-@needs_node
 def test_only_used_operations_are_shipped() -> None:
     used = {"add", "leaky_relu", "elu", "arctan2"}
     kept = operations_of(used)

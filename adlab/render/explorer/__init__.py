@@ -43,7 +43,7 @@ def page(picture: Picture, svg: str, subject: Subject | None, engine: str = "aut
 
     Examples
     --------
-    >>> page(Picture("empty", ()), "<svg></svg>", None).startswith("<!doctype html>")
+    >>> page(Picture("empty", (), ()), "<svg></svg>", None).startswith("<!doctype html>")
     True
     """
     if subject is None or subject.inputs is None:

@@ -21,8 +21,8 @@ from adlab.reports.picture import Picture
 from adlab.reports.trace import Row, Trace
 
 METHODS = {
-    "forward difference": ("numerical (forward)", "(f(x + h) − f(x))/h"),
-    "central difference": ("numerical (central)", "(f(x + h) − f(x − h))/2h"),
+    "forward difference": ("numerical (forward)", "(f(x + h) − f(x))/h, h being what x really moves"),
+    "central difference": ("numerical (central)", "(f(x + h) − f(x − h))/2h, 2h being what x really moves"),
     "symbolic": ("symbolic", "SymPy's derivative, evaluated at the point of the file"),
     "forward mode": ("AD forward mode", "one pass of tangents per input"),
     "reverse mode": ("AD reverse mode", "one pass of adjoints for all inputs"),
