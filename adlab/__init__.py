@@ -33,11 +33,12 @@ from adlab.errors import (
 )
 from adlab.functions import *  # noqa: F403 - the functions themselves; adlab.functions.__all__ lists them
 from adlab.graphs import Graph
-from adlab.ir.constant import E as e
-from adlab.ir.constant import PI as pi
+from adlab.ir.constant import NAMED_NUMBERS
 from adlab.scopes import scope
 
 __version__ = "0.1.0"
+
+pi, e = NAMED_NUMBERS["pi"], NAMED_NUMBERS["e"]
 
 __all__ = [
     "AdlabError",

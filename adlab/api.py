@@ -19,9 +19,9 @@ from adlab.transforms.evaluation import flatten_args
 
 if TYPE_CHECKING:
     from adlab.render.drawing import Drawing
+    from adlab.render.shown import ShownCheck, ShownComparison, ShownGradient
     from adlab.render.trace import ShownTrace
     from adlab.reports.picture import Direction
-    from adlab.render.shown import ShownCheck, ShownComparison, ShownGradient
 
 Function = Callable[..., Any] | str | Program | Any
 """A callable in NumPy code, an expression string, a SymPy expression or a graph."""
@@ -279,7 +279,9 @@ def check(f: Function, *args: Any, tol: float | None = None, **options: Any) -> 
     return ShownCheck(report(f, *args, tol=tol, **options))
 
 
-def gradient(f: Function, *args: Any, method: str = "reverse", scalar: bool = True, **options: Any) -> ShownGradient:
+def gradient(
+    f: Function, *args: Any, method: str = "reverse", scalar: bool = True, **options: Any
+) -> ShownGradient:
     """Return value and gradient at a point with what they cost, as a report that prints itself.
 
     Parameters
@@ -316,7 +318,9 @@ def _at_point(
     """Return the graph of ``f`` and one NumPy value per input (None where no point is given and none is needed)."""
     recording = to_graph(f, args, names)
     if recording.captured:
-        raise TraceError("A trace or picture shows numbers, so it cannot be made inside a function that is being traced.")
+        raise TraceError(
+            "A trace or picture shows numbers, so it cannot be made inside a function that is being traced."
+        )
     program = recording.graph
     if not args and program.inputs:
         if point:
@@ -329,7 +333,11 @@ def _title(f: Function, program: Program) -> str:
     """Return how the function is called at the head of a table."""
     if isinstance(f, str):
         text = " ".join(f.split())
-        return text if "=" in text.replace("==", "").replace("<=", "").replace(">=", "") else f"{program.name} = {text}"
+        return (
+            text
+            if "=" in text.replace("==", "").replace("<=", "").replace(">=", "")
+            else f"{program.name} = {text}"
+        )
     name = getattr(f, "__name__", "")
     if not name or name == "<lambda>":
         return f"{program.name}({', '.join(program.inputs)})"

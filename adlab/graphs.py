@@ -30,7 +30,11 @@ class Graph(Program):
     @classmethod
     def of(cls, program: Program) -> Graph:
         """Return a program as a public graph."""
-        return program if isinstance(program, cls) else cls(**{f.name: getattr(program, f.name) for f in fields(program)})
+        return (
+            program
+            if isinstance(program, cls)
+            else cls(**{f.name: getattr(program, f.name) for f in fields(program)})
+        )
 
     def __call__(self, *args: Any) -> Any:
         """Evaluate at a point.

@@ -45,13 +45,17 @@ def chain(steps: int) -> Callable[[Any], Any]:
 
 def sizes() -> None:
     """Print one line per size: seconds of each pass and nodes per second."""
-    print(f"{'nodes':>9} {'trace':>8} {'nodes/s':>9} {'evaluate':>9} {'forward':>8} {'reverse':>8} {'peak MB':>8}")
+    print(
+        f"{'nodes':>9} {'trace':>8} {'nodes/s':>9} {'evaluate':>9} {'forward':>8} {'reverse':>8} {'peak MB':>8}"
+    )
     for exponent in (3, 4, 5, 6):
         steps = 10**exponent // 2
         traced, graph = timed(lambda s=steps: ad.graph(chain(s), 0.5))
         evaluated, values = timed(lambda g=graph: evaluate(g, NUMPY, [np.float64(0.5)]))
         forward, tangents = timed(lambda g=graph, v=values: forward_sweep(g, NUMPY, v, [np.float64(1)]))
-        reverse, adjoints = timed(lambda g=graph, v=values: reverse_sweep(g, NUMPY, v, [(g.outputs[0], np.float64(1))]))
+        reverse, adjoints = timed(
+            lambda g=graph, v=values: reverse_sweep(g, NUMPY, v, [(g.outputs[0], np.float64(1))])
+        )
         want = math.exp(steps * math.log1p(1e-7))
         for got in (tangents[graph.outputs[0]], adjoints[0]):
             if not math.isclose(got, want, rel_tol=1e-8):
@@ -68,9 +72,14 @@ def start_up() -> None:
     for label, command in (
         ("import numpy", [sys.executable, "-c", "import numpy"]),
         ("import numpy, adlab", [sys.executable, "-c", "import numpy, adlab"]),
-        ("adlab trace (running example)", [sys.executable, "-m", "adlab", "trace", "ln(x1) + x1*x2 - sin(x2)", "x1=2", "x2=5"]),
+        (
+            "adlab trace (running example)",
+            [sys.executable, "-m", "adlab", "trace", "ln(x1) + x1*x2 - sin(x2)", "x1=2", "x2=5"],
+        ),
     ):
-        runs = [timed(lambda c=command: subprocess.run(c, check=True, capture_output=True))[0] for _ in range(15)]
+        runs = [
+            timed(lambda c=command: subprocess.run(c, check=True, capture_output=True))[0] for _ in range(15)
+        ]
         print(f"{label:<32} median {statistics.median(runs) * 1e3:6.1f} ms   best {min(runs) * 1e3:6.1f} ms")
 
 

@@ -1,6 +1,6 @@
 """The Helmholtz free energy of a mixed fluid, the survey's benchmark for gradients (Baydin et al., JMLR 18, 2018).
 
-    adlab check examples/helmholtz.py:helmholtz x=[0.1,0.2,0.3]
+adlab check examples/helmholtz.py:helmholtz x=[0.1,0.2,0.3]
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The running example, y = ln(x1) + x1·x2 − sin(x2) at (2, 5): its traces, the four methods, its picture.
 
-    python examples/running_example.py
+python examples/running_example.py
 """
 
 from pathlib import Path

@@ -52,7 +52,10 @@ def imported_modules(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found += [f"{node.module}.{alias.name}" if node.module == "adlab" else node.module for alias in node.names]
+            found += [
+                f"{node.module}.{alias.name}" if node.module == "adlab" else node.module
+                for alias in node.names
+            ]
     return [name for name in found if name.split(".")[0] == "adlab"]
 
 
@@ -61,7 +64,9 @@ def test_imports_run_downwards(path: Path) -> None:
     here = path.relative_to(PACKAGE).with_suffix("").parts
     own = LAYERS[here[0]]
     for module in imported_modules(path):
-        assert layer_of(module) <= own, f"{'/'.join(here)} (layer {own}) imports {module} (layer {layer_of(module)})"
+        assert layer_of(module) <= own, (
+            f"{'/'.join(here)} (layer {own}) imports {module} (layer {layer_of(module)})"
+        )
 
 
 def test_every_file_has_a_layer() -> None:
@@ -95,5 +100,9 @@ def test_public_names_are_complete() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_no_evaluation_of_strings(path: Path) -> None:
-    names = {n.func.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    names = {
+        n.func.id
+        for n in ast.walk(ast.parse(path.read_text()))
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+    }
     assert not names & {"eval", "exec", "globals"}

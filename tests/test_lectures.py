@@ -46,7 +46,13 @@ def test_row_d2_evaluation_trace() -> None:
     found = rows("evaluate")
     want = [2, 5, 0.693147180559945, 10, -0.958924274663138, 10.693147180559945, 11.652071455223084]
     assert [row["value"] for row in found] == pytest.approx(want, rel=1e-14)
-    assert [row["substituted"] for row in found[2:]] == ["ln(2)", "2 · 5", "sin(5)", "0.693 + 10", "10.693 − (−0.959)"]
+    assert [row["substituted"] for row in found[2:]] == [
+        "ln(2)",
+        "2 · 5",
+        "sin(5)",
+        "0.693 + 10",
+        "10.693 − (−0.959)",
+    ]
     text = ad.trace(TEXT, 2, 5).to_text()
     for number in ("0.693", "10", "−0.959", "10.693", "11.652"):
         assert number in text
@@ -171,7 +177,9 @@ def test_row_d9_one_function_at_two_granularities() -> None:
 
 
 def test_row_d9_collapsed_trace_shows_the_local_jacobian() -> None:
-    data = json.loads(ad.trace(ad.graph(sigmoid_layer, 0.5, 2.0, -0.3).collapse(), 0.5, 2.0, -0.3, mode="all").to_json())
+    data = json.loads(
+        ad.trace(ad.graph(sigmoid_layer, 0.5, 2.0, -0.3).collapse(), 0.5, 2.0, -0.3, mode="all").to_json()
+    )
     call = next(row for row in data["rows"] if row.get("formula", "").startswith("sigmoid("))
     assert "∂sigmoid/∂v0" in call["tangents"]["x"]["formula"]
     inner = ad.grad(lambda x: 1 / (1 + np.exp(-(2.0 * x - 0.3))))(0.5)
@@ -189,7 +197,9 @@ def test_row_d9_pictures_at_both_granularities() -> None:
 # --------------------------------------------------------------------------------------------------------- D14 pictures
 
 
-@pytest.mark.parametrize("name", ["running-example", "one-layer", "one-layer-prelu", "one-layer-prelu-regulariser"])
+@pytest.mark.parametrize(
+    "name", ["running-example", "one-layer", "one-layer-prelu", "one-layer-prelu-regulariser"]
+)
 def test_row_d14_figures_are_what_the_code_makes(name: str) -> None:
     drawn = FIGURES[name]().svg
     assert (FIGURE_FOLDER / f"{name}.svg").read_text().rstrip("\n") == drawn.rstrip("\n")

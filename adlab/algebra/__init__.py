@@ -1,0 +1,1 @@
+"""The carriers that a graph can be evaluated in: numbers, symbols, fifty digits, formulas, dual numbers, graphs."""

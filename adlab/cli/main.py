@@ -47,7 +47,9 @@ def target_command(name: str) -> Callable[[Command], click.Command]:
 
 def output_option(function: Command) -> Command:
     """Add -o FILE."""
-    return click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to FILE instead of the terminal.")(function)
+    return click.option(
+        "-o", "--output", type=click.Path(dir_okay=False), help="Write to FILE instead of the terminal."
+    )(function)
 
 
 def numbering_option(function: Command) -> Command:
@@ -63,13 +65,15 @@ def numbering_option(function: Command) -> Command:
 
 def digits_option(function: Command) -> Command:
     """Add --digits."""
-    return click.option("--digits", type=click.IntRange(0, 17), default=3, show_default=True, help="Decimals shown.")(function)
+    return click.option(
+        "--digits", type=click.IntRange(0, 17), default=3, show_default=True, help="Decimals shown."
+    )(function)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="adlab %(version)s")
 def cli() -> None:
-    """Compare the ways to differentiate.
+    r"""Compare the ways to differentiate.
 
     One computational graph feeds four differentiators: numerical, symbolic, forward mode and reverse mode. See how each
     computes, step by step, and how right it is.
@@ -102,17 +106,36 @@ def emit(content: str, output: str | None) -> None:
 
 
 @target_command("trace")
-@click.option("--mode", type=click.Choice(("evaluate", "forward", "reverse", "all")), default="evaluate", show_default=True,
-              help="Values only; with tangents; with adjoints; everything.")
+@click.option(
+    "--mode",
+    type=click.Choice(("evaluate", "forward", "reverse", "all")),
+    default="evaluate",
+    show_default=True,
+    help="Values only; with tangents; with adjoints; everything.",
+)
 @click.option("--wrt", help="The input whose tangents are shown; default all, side by side.")
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Write dv3, bv3, * and - instead of v̇3, v̄3, · and −.")
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
+@click.option(
+    "--ascii", "ascii_only", is_flag=True, help="Write dv3, bv3, * and - instead of v̇3, v̄3, · and −."
+)
 @click.option("--full", is_flag=True, help="Write arrays in full instead of shape and norm.")
 @digits_option
 @numbering_option
 @output_option
-def trace(target: str, values: Sequence[str], mode: str, wrt: str | None, fmt: str, ascii_only: bool, full: bool,
-          digits: int, numbering: str, output: str | None) -> None:
+def trace(
+    target: str,
+    values: Sequence[str],
+    mode: str,
+    wrt: str | None,
+    fmt: str,
+    ascii_only: bool,
+    full: bool,
+    digits: int,
+    numbering: str,
+    output: str | None,
+) -> None:
     """Print the evaluation trace and the derivative traces at a point."""
     from adlab.api import trace as make
 
@@ -127,27 +150,59 @@ def trace(target: str, values: Sequence[str], mode: str, wrt: str | None, fmt: s
 
 
 @target_command("draw")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="Where to write: .svg .png .pdf .dot .mmd .html")
-@click.option("--show", default="value,tangent,adjoint,partials", show_default=True, help="What boxes and edges show.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="Where to write: .svg .png .pdf .dot .mmd .html",
+)
+@click.option(
+    "--show", default="value,tangent,adjoint,partials", show_default=True, help="What boxes and edges show."
+)
 @click.option("--wrt", help="The input the tangents belong to; default the first.")
 @click.option("--depth", type=click.IntRange(min=1), help="Collapse scopes nested this deep.")
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What places the boxes.")
+@click.option(
+    "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What places the boxes."
+)
 @click.option("--direction", type=click.Choice(("LR", "TB")), help="Left to right, or top to bottom.")
 @numbering_option
-def draw(target: str, values: Sequence[str], output: str, show: str, wrt: str | None, depth: int | None, engine: str,
-         direction: Any, numbering: str) -> None:
+def draw(
+    target: str,
+    values: Sequence[str],
+    output: str,
+    show: str,
+    wrt: str | None,
+    depth: int | None,
+    engine: str,
+    direction: Any,
+    numbering: str,
+) -> None:
     """Draw the computational graph with value, tangent and adjoint of each node."""
     from adlab.api import draw as make
 
     function, args = function_at(target, values)
     words = [word.strip() for word in show.split(",") if word.strip()]
-    drawing = make(function, *args, show=words, wrt=wrt, depth=depth, engine=engine, direction=direction, numbering=numbering)
+    drawing = make(
+        function,
+        *args,
+        show=words,
+        wrt=wrt,
+        depth=depth,
+        engine=engine,
+        direction=direction,
+        numbering=numbering,
+    )
     click.echo(f"wrote {drawing.save(output)}")
 
 
 @target_command("grad")
-@click.option("--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate.")
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate."
+)
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
 @output_option
 def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
     """Print value and gradient at a point, by one method, with what it cost."""
@@ -158,8 +213,12 @@ def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str 
 
 
 @target_command("jacobian")
-@click.option("--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate.")
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate."
+)
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
 @output_option
 def jacobian(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
     """Print value and Jacobian of a function with several results."""
@@ -170,7 +229,9 @@ def jacobian(target: str, values: Sequence[str], method: str, fmt: str, output: 
 
 
 @target_command("compare")
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
 @output_option
 def compare(target: str, values: Sequence[str], fmt: str, output: str | None) -> None:
     """Compare the four methods against fifty digits: error, ulps, cost, and why."""
@@ -181,8 +242,14 @@ def compare(target: str, values: Sequence[str], fmt: str, output: str | None) ->
 
 
 @target_command("check")
-@click.option("--tol", type=float, help="Allowed relative error; default from the dtype and the numerical error estimate.")
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
+@click.option(
+    "--tol",
+    type=float,
+    help="Allowed relative error; default from the dtype and the numerical error estimate.",
+)
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
 @output_option
 def check(target: str, values: Sequence[str], tol: float | None, fmt: str, output: str | None) -> None:
     """Check the derivatives at a point; exit status 1 if one is wrong."""
@@ -196,8 +263,14 @@ def check(target: str, values: Sequence[str], tol: float | None, fmt: str, outpu
 
 
 @target_command("graph")
-@click.option("--format", "fmt", type=click.Choice(("json", "dot", "python", "mermaid")), default="python", show_default=True,
-              help="JSON that reads back, Graphviz text, NumPy source, or Mermaid text.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(("json", "dot", "python", "mermaid")),
+    default="python",
+    show_default=True,
+    help="JSON that reads back, Graphviz text, NumPy source, or Mermaid text.",
+)
 @output_option
 def graph(target: str, values: Sequence[str], fmt: str, output: str | None) -> None:
     """Print the computational graph itself."""
@@ -211,7 +284,14 @@ def graph(target: str, values: Sequence[str], fmt: str, output: str | None) -> N
 
 
 @click.command("figures")
-@click.option("-o", "--output", default="figures", show_default=True, type=click.Path(file_okay=False), help="Folder to write to.")
+@click.option(
+    "-o",
+    "--output",
+    default="figures",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder to write to.",
+)
 def figures(output: str) -> None:
     """Remake every figure of the project as SVG."""
     from adlab.figures import FIGURES

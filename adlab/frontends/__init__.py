@@ -1,0 +1,1 @@
+"""What becomes a graph: NumPy code, expression strings, SymPy expressions."""

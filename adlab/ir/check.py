@@ -41,7 +41,9 @@ def _check_inputs(graph: Graph) -> None:
         raise GraphError(f"Two inputs share a name: {', '.join(graph.inputs)}.")
     for i, primitive in enumerate(graph.primitives):
         if (primitive is INPUT) != (i < len(graph.inputs)):
-            raise GraphError(f"Node {i} is {primitive.name}, but the inputs are nodes 0 to {len(graph.inputs) - 1}.")
+            raise GraphError(
+                f"Node {i} is {primitive.name}, but the inputs are nodes 0 to {len(graph.inputs) - 1}."
+            )
 
 
 def _check_tables(graph: Graph) -> None:
@@ -59,7 +61,9 @@ def _check_node(graph: Graph, i: int) -> None:
     primitive, operands = graph.primitives[i], graph.operands[i]
     for operand in operands:
         if not -len(graph.constants) <= operand < i:
-            raise GraphError(f"Node {i} ({primitive.name}) refers to {operand}, which is no earlier node or literal.")
+            raise GraphError(
+                f"Node {i} ({primitive.name}) refers to {operand}, which is no earlier node or literal."
+            )
     if primitive.arity is not None and len(operands) != primitive.arity:
         raise GraphError(f"Node {i}: {primitive.name} takes {primitive.arity} operands, not {len(operands)}.")
     try:

@@ -28,6 +28,7 @@ class NamedNumber(float):
     symbol: str
 
     def __new__(cls, value: float, symbol: str) -> NamedNumber:
+        """Return the float with its name."""
         self = super().__new__(cls, value)
         self.symbol = symbol
         return self

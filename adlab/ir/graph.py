@@ -191,5 +191,3 @@ class Graph:
                 if operand >= 0:
                     uses[operand].append(index)
         return uses
-
-

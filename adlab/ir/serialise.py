@@ -46,7 +46,9 @@ def from_json(text: str, table: Mapping[str, Primitive]) -> Graph:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise GraphError(f'This JSON is no graph: its "format" must be "{FORMAT}".')
     if data.get("version") != VERSION:
-        raise GraphError(f"This graph has format version {data.get('version')}; this adlab reads version {VERSION}.")
+        raise GraphError(
+            f"This graph has format version {data.get('version')}; this adlab reads version {VERSION}."
+        )
     try:
         graph = _read_graph(data, table)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
@@ -134,7 +136,11 @@ def _write(value: Any) -> Any:
         return {"tuple": [_write(item) for item in value]}
     if isinstance(value, (FrozenArray, np.ndarray)):
         array = value.array if isinstance(value, FrozenArray) else value
-        return {"array": [_write(item) for item in array.ravel().tolist()], "shape": array.shape, "dtype": array.dtype.name}
+        return {
+            "array": [_write(item) for item in array.ravel().tolist()],
+            "shape": array.shape,
+            "dtype": array.dtype.name,
+        }
     if isinstance(value, Graph):
         return {"graph": _graph_data(value)}
     raise GraphError(f"A parameter of type {type(value).__name__} has no JSON form.")

@@ -58,10 +58,12 @@ def leaf_names(tree: Tree, root: str) -> list[str]:
     if tree == LEAF:
         return [root]
     kind, keys, children = tree
-    labels = [f"{root}.{key}" for key in keys] if kind == "dict" else [f"{root}[{i}]" for i in range(len(children))]
-    return [
-        name for child, label in zip(children, labels, strict=True) for name in leaf_names(child, label)
-    ]
+    labels = (
+        [f"{root}.{key}" for key in keys]
+        if kind == "dict"
+        else [f"{root}[{i}]" for i in range(len(children))]
+    )
+    return [name for child, label in zip(children, labels, strict=True) for name in leaf_names(child, label)]
 
 
 def tree_from_json(data: Any) -> Tree:

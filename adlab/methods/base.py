@@ -9,7 +9,6 @@ numbers, over traced variables it writes a graph, so that every method can be di
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -17,14 +16,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adlab.algebra.base import Algebra
-from adlab.algebra.counting import CountingAlgebra, Operations
 from adlab.algebra.numpy import NUMPY
 from adlab.algebra.traced import GraphAlgebra, Traced
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import BOOL, Shape, Type
 from adlab.transforms.evaluation import as_result, fit
-from adlab.transforms.sweeps import forward_sweep, reverse_sweep
 
 Blocks = tuple[tuple[Any, ...], ...]
 """One row per output, one block per input, each of shape ``output.shape + input.shape``."""
@@ -274,47 +271,3 @@ def whole(value: Any, type: Type) -> Any:
 
 def _zeros(shape: Shape, type: Type) -> Any:
     return np.zeros(shape, type.dtype)[()]
-
-
-# --------------------------------------------------------------------------------------------------- counting
-
-
-def count_evaluation(graph: Graph) -> Counter[str]:
-    """Return the elementary operations of one evaluation.
-
-    Examples
-    --------
-    >>> from adlab.frontends.recording import record
-    >>> sorted(count_evaluation(record(lambda x: x * x + x, (2.0,)).graph).items())
-    [('add', 1), ('multiply', 1)]
-    """
-    counting = CountingAlgebra()
-    counting.run(graph, [counting.value(type) for type in graph.input_types])
-    return counting.counts
-
-
-def count_forward(graph: Graph, position: int) -> Counter[str]:
-    """Return the operations that one pass of tangents adds, seeded at one input."""
-    counting = CountingAlgebra()
-    values = counting.run(graph, [counting.value(type) for type in graph.input_types])
-    counting.counts.clear()
-    seeds = [counting.value(type) if k == position else None for k, type in enumerate(graph.input_types)]
-    forward_sweep(graph, counting, values, seeds)
-    return counting.counts
-
-
-def count_reverse(graph: Graph, output: int, wrt: Sequence[int]) -> Counter[str]:
-    """Return the operations that one pass of adjoints adds, seeded at one output."""
-    counting = CountingAlgebra()
-    values = counting.run(graph, [counting.value(type) for type in graph.input_types])
-    counting.counts.clear()
-    reverse_sweep(graph, counting, values, [(output, counting.value(graph.type_of(output)))], wrt)
-    return counting.counts
-
-
-def times(counts: Mapping[str, int], factor: int) -> Counter[str]:
-    """Return counts multiplied."""
-    return Counter({name: number * factor for name, number in counts.items()})
-
-
-__all__ = ["Blocks", "Cost", "Derivative", "Method", "Operations", "Problem"]

@@ -18,11 +18,9 @@ from adlab.methods.base import (
     Method,
     Problem,
     by_columns,
-    count_evaluation,
-    count_forward,
     seed,
-    times,
 )
+from adlab.transforms.costs import count_evaluation, count_forward, times
 from adlab.transforms.evaluation import evaluate_checked
 from adlab.transforms.sweeps import forward_sweep
 

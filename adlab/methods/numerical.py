@@ -24,7 +24,8 @@ from adlab.algebra.counting import Operations
 from adlab.algebra.numpy import NumpyAlgebra
 from adlab.algebra.traced import Traced
 from adlab.errors import BranchError, InputError, MethodError, TraceError
-from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, count_evaluation, seed, times
+from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, seed
+from adlab.transforms.costs import count_evaluation, times
 from adlab.transforms.evaluation import branch_error, evaluate_checked, failing_guard
 
 CHECKING_STEP = 1e-6

@@ -17,11 +17,9 @@ from adlab.methods.base import (
     Method,
     Problem,
     by_rows,
-    count_evaluation,
-    count_reverse,
     seed,
-    times,
 )
+from adlab.transforms.costs import count_evaluation, count_reverse, times
 from adlab.transforms.evaluation import evaluate_checked
 from adlab.transforms.sweeps import reverse_sweep
 

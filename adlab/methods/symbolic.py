@@ -29,7 +29,8 @@ from adlab.frontends.sympy_expressions import expressions_graph
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import Type
-from adlab.methods.base import Cost, Derivative, Method, Problem, count_evaluation
+from adlab.methods.base import Cost, Derivative, Method, Problem
+from adlab.transforms.costs import count_evaluation
 from adlab.transforms.evaluation import as_result, evaluate_checked
 
 LIMIT = 200_000

@@ -24,7 +24,7 @@ from adlab.ir.tree import LEAF
 from adlab.ir.types import BOOL
 from adlab.primitives.rules import Elementwise
 from adlab.render.explorer import Subject, page
-from adlab.render.formula import GREEK, Style, write
+from adlab.render.formula import Style, write
 from adlab.render.numbers import norm, shape_text, significant
 from adlab.reports.picture import Arrow, Box, Direction, Picture, Role, Row, Runs
 from adlab.reports.trace import Trace, local_partial, trace_graph
@@ -40,7 +40,30 @@ FORMATS = (".svg", ".png", ".pdf", ".dot", ".mmd", ".html")
 
 GREEK_LETTERS = dict(
     zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split(),
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
         "αβγδεζηθικλμνξπρστφχψω",
         strict=True,
     )
@@ -231,7 +254,9 @@ def draw_graph(
             raise InputError(f"Pictures can show {', '.join(SHOWABLE)}, not {word!r}.")
     unknown = [name for name in parameters if name not in graph.inputs]
     if unknown:
-        raise InputError(f"There is no input {unknown[0]!r} to draw as a parameter; the inputs are {', '.join(graph.inputs)}.")
+        raise InputError(
+            f"There is no input {unknown[0]!r} to draw as a parameter; the inputs are {', '.join(graph.inputs)}."
+        )
     painter = _Painter(graph, inputs, frozenset(show), wrt, numbering, frozenset(parameters))
     boxes, arrows = painter.paint(_chosen_groups(graph, depth))
     flow: Direction = direction or ("LR" if len(boxes) <= WIDE else "TB")
@@ -269,7 +294,9 @@ def _runs_of_nodes(graph: Graph) -> Groups:
     """Return groups of consecutive operations, for large graphs whose scopes do not help."""
     first, count = len(graph.inputs), len(graph) - len(graph.inputs)
     length = -(-count // (BUDGET // 2))
-    names = {start: f"operations {start + 1} to {min(start + length, count)}" for start in range(0, count, length)}
+    names = {
+        start: f"operations {start + 1} to {min(start + length, count)}" for start in range(0, count, length)
+    }
     operations: Groups = [(names[k - k % length],) for k in range(count)]
     shown: Groups = [None] * first
     if first > BUDGET // 2:
@@ -306,7 +333,15 @@ class _Painter:
     def _trace(self, values: Sequence[Any], numbering: str) -> Trace:
         tangents = "tangent" in self.show and self.column is not None
         adjoints = "adjoint" in self.show and any(j >= 0 for j in self.graph.outputs)
-        mode = "all" if tangents and adjoints else "forward" if tangents else "reverse" if adjoints else "evaluate"
+        mode = (
+            "all"
+            if tangents and adjoints
+            else "forward"
+            if tangents
+            else "reverse"
+            if adjoints
+            else "evaluate"
+        )
         wrt = self.column if tangents else None
         return trace_graph(self.graph, values, mode=mode, wrt=wrt, numbering=numbering)
 
@@ -370,9 +405,13 @@ class _Painter:
     def _operation_title(self, i: int) -> Runs:
         """Return the operation's name, or its formula with □ for the array where a number takes part: "0.1 · □"."""
         formula = self.rows[i].formula
-        if formula is None or not any(isinstance(arg.head, Literal) and not np.ndim(arg.value) for arg in formula.args):
+        if formula is None or not any(
+            isinstance(arg.head, Literal) and not np.ndim(arg.value) for arg in formula.args
+        ):
             return ((self.graph.primitives[i].name, "b"),)
-        boxes = tuple(arg if isinstance(arg.head, Literal) else Term(HOLE, (), arg.value) for arg in formula.args)
+        boxes = tuple(
+            arg if isinstance(arg.head, Literal) else Term(HOLE, (), arg.value) for arg in formula.args
+        )
         return ((write(Term(formula.head, boxes, formula.value, formula.params)), "b"),)
 
     def _scalar_rows(self, i: int) -> tuple[Row, ...]:

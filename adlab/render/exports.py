@@ -55,6 +55,8 @@ def to_sympy(graph: Graph) -> Any:
             array[place] = algebra.library.Symbol(f"{name}_{'_'.join(map(str, place))}", real=True)
         inputs.append(array)
     if sum(type.size for type in graph.types) > 1_000_000:
-        raise MethodError("This graph has more than a million elements; SymPy expressions of that size are of no use.")
+        raise MethodError(
+            "This graph has more than a million elements; SymPy expressions of that size are of no use."
+        )
     outputs = algebra.outputs(graph, algebra.run(graph, inputs))
     return outputs[0] if len(outputs) == 1 else tuple(outputs)

@@ -92,7 +92,9 @@ class _Writer:
         lines.append(f'    """Return {", ".join(graph.output_names)}."""')
         for i in range(len(graph.inputs), len(graph)):
             xs = [names[j] if j >= 0 else self.literal(graph.constants[~j].value) for j in graph.operands[i]]
-            lines.append(f"    {names[i]} = {self.expression(graph.primitives[i], xs, dict(graph.params[i]))}")
+            lines.append(
+                f"    {names[i]} = {self.expression(graph.primitives[i], xs, dict(graph.params[i]))}"
+            )
         results = [names[j] if j >= 0 else self.literal(graph.constants[~j].value) for j in graph.outputs]
         lines.append(f"    return {', '.join(results)}")
         return lines
@@ -124,7 +126,9 @@ class _Writer:
     def literal(self, value: Any) -> str:
         """Return a literal as source that reads back exactly."""
         if isinstance(value, np.ndarray):
-            return f"np.array({value.tolist()!r}, dtype=np.{value.dtype.name})".replace("inf", "np.inf").replace("nan", "np.nan")
+            return f"np.array({value.tolist()!r}, dtype=np.{value.dtype.name})".replace(
+                "inf", "np.inf"
+            ).replace("nan", "np.nan")
         text = repr(float(value)) if isinstance(value, float) else repr(value)
         return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
 
@@ -150,5 +154,3 @@ def _argument_names(inputs: tuple[str, ...]) -> list[str]:
             clean += "_"
         names.append(clean)
     return names
-
-

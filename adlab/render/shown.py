@@ -19,6 +19,8 @@ from adlab.reports.gradient import GradientReport
 
 Report = TypeVar("Report", Comparison, CheckReport, GradientReport)
 
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
 DIGITS = 9
 """Decimals of values: enough to see where methods part."""
 
@@ -104,7 +106,13 @@ class ShownComparison(Shown[Comparison]):
         """Return the table of methods against the reference, then a sentence for each method."""
         report, names = self.report, list(self.report.point)
         reference = report.reference
-        judge = ("reference", _value(reference.value), *(_value(reference.gradient.get(name)) for name in names), None, None)
+        judge = (
+            "reference",
+            _value(reference.value),
+            *(_value(reference.gradient.get(name)) for name in names),
+            None,
+            None,
+        )
         accuracy = Table(
             "The methods against fifty digits",
             (
@@ -172,7 +180,9 @@ class ShownCheck(Shown[CheckReport]):
     def sheet(self) -> Sheet:
         """Return what was compared with what, entry by entry, and the verdict."""
         headers, rows = self.report.table()
-        columns = tuple(Column("value" if _numeric(rows, k) else "words", header) for k, header in enumerate(headers))
+        columns = tuple(
+            Column("value" if _numeric(rows, k) else "words", header) for k, header in enumerate(headers)
+        )
         lines = [Line(tuple(_value(cell) for cell in row)) for row in rows]
         verdict = (self.report.sentence,)
         return Sheet(verdict, (Table("", columns, lines, headed=True, stub=1),))
@@ -203,8 +213,6 @@ def duration(seconds: float | None) -> str | None:
     """
     if seconds is None:
         return None
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= size:
-            break
+    unit, size = next(((u, s) for u, s in UNITS if seconds >= s), UNITS[-1])
     count = seconds / size
     return f"{count:.0f} {unit}" if count >= 9.95 else f"{count:.2g} {unit}"

@@ -312,8 +312,10 @@ def _cost(trace: Trace) -> str:
             if key == "operations":
                 continue
             what = f"{count:,} {words.get(key, key) if count == 1 else key}"
-            each = " each" if count > 1 else ""
+            together = " together" if count > 1 else ""
             parts.append(
-                f"{what} of {operations:,} operation{'s' * (operations != 1)}{each}" if operations else what
+                f"{what} of {operations:,} operation{'s' * (operations != 1)}{together}"
+                if operations
+                else what
             )
     return f"Cost: {', '.join(parts)}."

@@ -1,0 +1,1 @@
+"""What is worth showing, as frozen data: traces, pictures, comparisons, checks."""

@@ -15,6 +15,7 @@ import numpy as np
 from adlab.algebra.numpy import NUMPY
 from adlab.ir.builder import INPUT
 from adlab.ir.graph import Graph, Source
+from adlab.ir.numbering import display_numbers, display_order
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ class BadNode:
     index : int
         Its position in the program.
     primitive : str
+    name : str
+        How it is called in a trace, such as ``v3``.
     operands : tuple of str
-        What it was applied to: names of inputs, ``v3`` for node 3, or a literal.
+        What it was applied to: names as in a trace, or literals.
     operand_values : tuple
         Their values, at the first bad element where they are arrays.
     value : float
@@ -100,6 +103,7 @@ class BadNode:
     """
 
     index: int
+    name: str
     primitive: str
     operands: tuple[str, ...]
     operand_values: tuple[Any, ...]
@@ -111,18 +115,20 @@ class BadNode:
     def sentence(self) -> str:
         """Say which node it is and what it was given."""
         where = f"[{', '.join(map(str, self.element))}]" if self.element else ""
+        value = _shown(self.value)
         if self.primitive == INPUT.name:
-            return f"The input {self.operands[0]}{where} is {self.value}."
-        line = f" ({self.source})" if self.source.line else ""
-        given = ", ".join(
+            return f"The input {self.name}{where} is {value}."
+        given = " and ".join(
             name if name == shown else f"{name} = {shown}"
             for name, shown in zip(self.operands, map(_shown, self.operand_values), strict=True)
         )
-        node = f"node {self.index}{where}, {self.primitive} of {given}{line}"
-        return f"The first value that is not finite is {self.value}: {node}."
+        line = f" ({self.source})" if self.source.line else ""
+        return f"{self.name}{where}, the {self.primitive} at {given}{line}, is {value}: the first value that is not finite."
 
 
-def first_bad_node(graph: Graph, values: Sequence[Any]) -> BadNode | None:
+def first_bad_node(
+    graph: Graph, values: Sequence[Any], numbers: Sequence[int] | None = None
+) -> BadNode | None:
     """Return the first node whose value is infinite or NaN, None if all are finite.
 
     Parameters
@@ -130,6 +136,8 @@ def first_bad_node(graph: Graph, values: Sequence[Any]) -> BadNode | None:
     graph : Graph
     values : sequence
         The value of every node, as evaluating the graph with NumPy gives them.
+    numbers : sequence of int, optional
+        How the nodes are numbered for display; by level if not given.
 
     Examples
     --------
@@ -137,24 +145,27 @@ def first_bad_node(graph: Graph, values: Sequence[Any]) -> BadNode | None:
     >>> import numpy as np
     >>> graph = record(lambda x: np.log(x) + 1, (1.0,)).graph
     >>> bad = first_bad_node(graph, NUMPY.run(graph, [np.float64(-1.0)]))
-    >>> bad.index, bad.primitive, bad.operands
-    (1, 'log', ('x',))
+    >>> bad.name, bad.primitive, bad.operands
+    ('v1', 'log', ('v0',))
     """
     for index, value in enumerate(values):
         finite = np.isfinite(value)
         if not np.all(finite):
-            return _describe(graph, values, index, np.argwhere(~np.asarray(finite))[0])
+            if numbers is None:
+                numbers = display_numbers(graph, display_order(graph))
+            return _describe(graph, values, index, np.argwhere(~np.asarray(finite))[0], numbers)
     return None
 
 
-def _describe(graph: Graph, values: Sequence[Any], index: int, place: Any) -> BadNode:
+def _describe(graph: Graph, values: Sequence[Any], index: int, place: Any, numbers: Sequence[int]) -> BadNode:
     element = tuple(int(k) for k in place)
     operands = graph.operands[index]
     is_input = index < len(graph.inputs)
     return BadNode(
         index,
+        graph.inputs[index] if is_input else _node_name(numbers[index]),
         graph.primitives[index].name,
-        (graph.inputs[index],) if is_input else tuple(_label(graph, j) for j in operands),
+        tuple(_label(graph, j, numbers) for j in operands),
         tuple(_at(graph, values, j, element, np.shape(values[index])) for j in operands),
         float(np.asarray(values[index])[element]),
         element,
@@ -162,11 +173,15 @@ def _describe(graph: Graph, values: Sequence[Any], index: int, place: Any) -> Ba
     )
 
 
-def _label(graph: Graph, operand: int) -> str:
+def _label(graph: Graph, operand: int, numbers: Sequence[int]) -> str:
     if operand < 0:
         value = graph.constants[~operand].value
         return _shown(value) if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"
-    return graph.inputs[operand] if operand < len(graph.inputs) else f"v{operand}"
+    return _node_name(numbers[operand])
+
+
+def _node_name(number: int) -> str:
+    return f"v{number}".replace("-", "−")
 
 
 def _at(
@@ -183,4 +198,8 @@ def _at(
 def _shown(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"an array of shape {np.shape(value)}"
+    if np.ndim(value):
+        return f"an array of shape {np.shape(value)}"
+    words = {"inf": "∞", "-inf": "−∞", "nan": "NaN"}
+    text = f"{float(value):.6g}"
+    return words.get(text, text.replace("-", "−"))

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from adlab.algebra.numpy import NUMPY
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.methods import Cost, method_named
 from adlab.reports.badvalues import BadNode, first_bad_node
 from adlab.reports.comparison import plain
 from adlab.transforms.sweeps import evaluate
-from adlab.algebra.numpy import NUMPY
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class GradientReport:
         }
 
 
-def gradient_report(graph: Graph, leaves: Sequence[Any], method: str, *, scalar: bool, **options: Any) -> GradientReport:
+def gradient_report(
+    graph: Graph, leaves: Sequence[Any], method: str, *, scalar: bool, **options: Any
+) -> GradientReport:
     """Return value and derivatives of a graph at a point.
 
     Parameters
@@ -80,11 +82,16 @@ def gradient_report(graph: Graph, leaves: Sequence[Any], method: str, *, scalar:
     """
     if scalar and (len(graph.outputs) != 1 or graph.output_types[0].shape):
         shapes = ", ".join(str(type) for type in graph.output_types)
-        raise InputError(f"A gradient belongs to one scalar result; this function returns {shapes}: ask for its jacobian.")
+        raise InputError(
+            f"A gradient belongs to one scalar result; this function returns {shapes}: ask for its jacobian."
+        )
     found = method_named(method).derivative(graph, leaves, **options)
     names = graph.output_names
     blocks = {
-        out: dict(zip(graph.inputs, row, strict=True)) for out, row in zip(names, found.jacobians, strict=True)
+        out: dict(zip(graph.inputs, row, strict=True))
+        for out, row in zip(names, found.jacobians, strict=True)
     }
     bad = first_bad_node(graph, evaluate(graph, NUMPY, leaves))
-    return GradientReport(method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad)
+    return GradientReport(
+        method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad
+    )

@@ -8,6 +8,7 @@ numbers. The numbers themselves come from the same sweeps that differentiate, ne
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +23,14 @@ from adlab.ir.numbering import display_numbers, display_order
 from adlab.ir.primitive import Notation, Primitive, Site
 from adlab.primitives.notation import NEGATIVE, POWER, PRODUCT, SUM
 from adlab.primitives.rules import Elementwise, unbroadcast
+from adlab.reports.badvalues import first_bad_node
+from adlab.transforms.costs import count_evaluation, count_forward, count_reverse
 from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep, site_of
 
 MODES = ("evaluate", "forward", "reverse", "all")
+COUNTED = 20_000
+"""Operations of larger graphs are not counted for display."""
+
 MAX_COLUMNS = 12
 """So many tangent columns are shown; a trace says how many it leaves out."""
 
@@ -177,6 +183,7 @@ def trace_graph(
         builder.directions(wrt)
     if mode in ("reverse", "all"):
         seeded = builder.reverse(output)
+    bad = first_bad_node(graph, builder.values, builder.numbers)
     return Trace(
         mode,
         title,
@@ -188,7 +195,7 @@ def trace_graph(
         left_out,
         seeded,
         builder.costs,
-        first_bad(graph, builder.values, builder.terms),
+        bad.sentence if bad else "",
     )
 
 
@@ -206,7 +213,9 @@ class _TraceBuilder:
         self.adjoints: list[Adjoint | None] = [None] * len(self.values)
         self.active = active_nodes(graph, range(len(graph.inputs)))
         self.sites: dict[int, Site] = {}
-        self.costs: dict[str, dict[str, int]] = {"evaluation": {"evaluations": 1, **self._operations()}}
+        self.counted = len(graph) <= COUNTED
+        counts = [count_evaluation(graph)] if self.counted else []
+        self.costs: dict[str, dict[str, int]] = {"evaluation": self._cost("evaluations", 1, counts)}
 
     # --------------------------------------------------------------------------------------------- evaluation
 
@@ -221,10 +230,7 @@ class _TraceBuilder:
         return self.sites[i]
 
     def _site(self, i: int) -> Site:
-        graph = self.graph
-        xs = tuple(self.terms[j] if j >= 0 else self.literals[~j] for j in graph.operands[i])
-        types = tuple(graph.type_of(j) for j in graph.operands[i])
-        return Site(graph.primitives[i], self.terms[i], xs, graph.types[i], types, dict(graph.params[i]))
+        return site_of(self.graph, i, self.terms, self.literals)
 
     def formula(self, i: int) -> Term:
         """Return what node ``i`` computes."""
@@ -284,7 +290,8 @@ class _TraceBuilder:
         shown = found[:MAX_COLUMNS]
         for label, k, element in shown:
             self._column(label, k, element)
-        self.costs["forward"] = {"forward passes": len(shown), **self._operations("forward")}
+        counts = [count_forward(self.graph, k) for _, k, _ in shown] if self.counted else []
+        self.costs["forward"] = self._cost("forward passes", len(shown), counts)
         return tuple(label for label, _, _ in shown), len(found) - len(shown)
 
     def _column(self, label: str, k: int, element: tuple[int, ...]) -> None:
@@ -354,7 +361,8 @@ class _TraceBuilder:
                 formulas.insert(0, _seed_term(name, self.terms[i], seed[()]))
             value = np.zeros(graph.types[i].shape)[()] if adjoint is None else adjoint
             self.adjoints[i] = Adjoint(_sum(formulas) if formulas else None, value, tuple(parts))
-        self.costs["reverse"] = {"reverse passes": 1, **self._operations("reverse")}
+        counts = [count_reverse(graph, operand, range(len(graph.inputs)))] if self.counted else []
+        self.costs["reverse"] = self._cost("reverse passes", 1, counts)
         return name
 
     def _seeded(self, output: int) -> tuple[int, tuple[int, ...], str]:
@@ -428,14 +436,10 @@ class _TraceBuilder:
 
     # -------------------------------------------------------------------------------------------------- costs
 
-    def _operations(self, kind: str = "") -> dict[str, int]:
-        """Return the counted operations of the program, or of one derivative pass over it."""
-        from adlab.transforms.costs import count_forward, count_reverse
-
-        if not kind:
-            return {"operations": len(self.graph) - len(self.graph.inputs)}
-        counted = count_forward(self.graph) if kind == "forward" else count_reverse(self.graph)
-        return {"operations": counted}
+    def _cost(self, what: str, passes: int, counts: Sequence[Counter[str]]) -> dict[str, int]:
+        """Return how many passes there were and the operations they took together."""
+        cost = {what: passes}
+        return cost | {"operations": sum(count.total() for count in counts)} if self.counted else cost
 
 
 # -------------------------------------------------------------------------------------------- composing terms
@@ -534,37 +538,3 @@ def _dense_jacobian(graph: Graph, values: Sequence[Any], position: int) -> Any:
         row = reverse_sweep(graph, NUMPY, values, [(graph.outputs[0], seed[()])], wrt=[position])[position]
         rows.append(np.zeros(into.shape) if row is None else row)
     return np.reshape(rows, out.shape + into.shape)[()]
-
-
-def first_bad(graph: Graph, values: Sequence[Any], terms: Sequence[Term]) -> str:
-    """Return a sentence that names the first node whose value is NaN or infinite though its operands are
-    finite.
-    """
-    for i in range(len(graph)):
-        if np.all(np.isfinite(values[i])):
-            continue
-        operands = list(dict.fromkeys(j for j in graph.operands[i] if j >= 0))
-        if any(not np.all(np.isfinite(values[j])) for j in operands):
-            continue
-        if i < len(graph.inputs):
-            return f"The input {graph.inputs[i]} is already {_not_finite(values[i])}."
-        given = ", ".join(f"{_label(terms[j])} = {_in_words(values[j])}" for j in operands)
-        after = f" at {given}" if given else ""
-        return (
-            f"{_label(terms[i])}, the {graph.primitives[i].name}{after}, is {_not_finite(values[i])}; "
-            "it is the first value that is not finite."
-        )
-    return ""
-
-
-def _label(term: Term) -> str:
-    assert isinstance(term.head, Symbol)
-    return f"{term.head.base}{term.head.index}".replace("-", "−")
-
-
-def _not_finite(value: Any) -> str:
-    return "NaN" if np.any(np.isnan(value)) else "infinite"
-
-
-def _in_words(value: Any) -> str:
-    return f"{float(value):.6g}".replace("-", "−") if np.ndim(value) == 0 else "an array"

@@ -1,47 +1,52 @@
-"""Counting operations: how many primitives a derivative pass applies, seen by writing it as a graph.
+"""Counting operations: what evaluating a graph, or one pass over it, applies, without doing it.
 
-The sweep is run in the carrier of traced variables and the nodes it adds are counted; nothing is assumed about rules.
+The sweeps run in the carrier that knows nothing but types (`adlab.algebra.counting`), so nothing is assumed about rules: a
+zero that is known from the structure costs nothing, and an array operation counts once per element.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from adlab.algebra.traced import GraphAlgebra, Recorder
+from adlab.algebra.counting import CountingAlgebra
 from adlab.ir.graph import Graph
-from adlab.transforms.sweeps import evaluate, forward_sweep, reverse_sweep
-
-LIMIT = 20_000
-"""Graphs beyond so many nodes are not counted for display."""
+from adlab.transforms.sweeps import forward_sweep, reverse_sweep
 
 
-def _replay(graph: Graph) -> tuple[Recorder, GraphAlgebra, list[Any]]:
-    recorder = Recorder()
-    algebra = GraphAlgebra(recorder)
-    pairs = zip(graph.inputs, graph.input_types, strict=True)
-    inputs = [recorder.variable(name, type) for name, type in pairs]
-    return recorder, algebra, evaluate(graph, algebra, inputs)
+def count_evaluation(graph: Graph) -> Counter[str]:
+    """Return the elementary operations of one evaluation.
+
+    Examples
+    --------
+    >>> from adlab.frontends.recording import record
+    >>> sorted(count_evaluation(record(lambda x: x * x + x, (2.0,)).graph).items())
+    [('add', 1), ('multiply', 1)]
+    """
+    counting = CountingAlgebra()
+    counting.run(graph, [counting.value(type) for type in graph.input_types])
+    return counting.counts
 
 
-def count_forward(graph: Graph) -> int:
-    """Return the operations that one forward pass adds to an evaluation."""
-    if len(graph) > LIMIT:
-        return 0
-    recorder, algebra, values = _replay(graph)
-    seeds = [recorder.variable(f"d{k}", type) for k, type in enumerate(graph.input_types)]
-    before = Counter(recorder.primitives)
-    forward_sweep(graph, algebra, values, seeds)
-    return (Counter(recorder.primitives) - before).total()
+def count_forward(graph: Graph, position: int) -> Counter[str]:
+    """Return the operations that one pass of tangents adds, seeded at one input."""
+    counting = CountingAlgebra()
+    values = counting.run(graph, [counting.value(type) for type in graph.input_types])
+    counting.counts.clear()
+    seeds = [counting.value(type) if k == position else None for k, type in enumerate(graph.input_types)]
+    forward_sweep(graph, counting, values, seeds)
+    return counting.counts
 
 
-def count_reverse(graph: Graph) -> int:
-    """Return the operations that one reverse pass adds to an evaluation."""
-    if len(graph) > LIMIT or not any(j >= 0 for j in graph.outputs):
-        return 0
-    recorder, algebra, values = _replay(graph)
-    operand = next(j for j in graph.outputs if j >= 0)
-    seed = recorder.variable("seed", graph.type_of(operand))
-    before = Counter(recorder.primitives)
-    reverse_sweep(graph, algebra, values, [(operand, seed)])
-    return (Counter(recorder.primitives) - before).total()
+def count_reverse(graph: Graph, output: int, wrt: Sequence[int]) -> Counter[str]:
+    """Return the operations that one pass of adjoints adds, seeded at one output."""
+    counting = CountingAlgebra()
+    values = counting.run(graph, [counting.value(type) for type in graph.input_types])
+    counting.counts.clear()
+    reverse_sweep(graph, counting, values, [(output, counting.value(graph.type_of(output)))], wrt)
+    return counting.counts
+
+
+def times(counts: Mapping[str, int], factor: int) -> Counter[str]:
+    """Return counts multiplied."""
+    return Counter({name: number * factor for name, number in counts.items()})

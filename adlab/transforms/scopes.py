@@ -93,7 +93,10 @@ def expand(graph: Graph) -> Graph:
     outputs = [values[j].index if j >= 0 else constants[~j].index for j in graph.outputs]
     for guard in graph.guards:
         recorder.source = graph.sources[guard.source]
-        recorder.guard(values[guard.operand].index if guard.operand >= 0 else constants[~guard.operand].index, guard.outcome)
+        recorder.guard(
+            values[guard.operand].index if guard.operand >= 0 else constants[~guard.operand].index,
+            guard.outcome,
+        )
     return recorder.finish(outputs, graph.in_tree, graph.out_tree, graph.name)
 
 
@@ -108,7 +111,9 @@ def _expanded(graph: Graph, i: int, xs: list[Any], algebra: GraphAlgebra, path: 
             current_scope.reset(token)
     inner: Graph = dict(params)["graph"]
     values = list(xs)
-    constants = [Traced(algebra.recorder, _literal(inner, ~k, algebra.recorder)) for k in range(len(inner.constants))]
+    constants = [
+        Traced(algebra.recorder, _literal(inner, ~k, algebra.recorder)) for k in range(len(inner.constants))
+    ]
     for k in range(len(inner.inputs), len(inner)):
         operands = [values[j] if j >= 0 else constants[~j] for j in inner.operands[k]]
         algebra.recorder.source = inner.sources[inner.source_ids[k]]

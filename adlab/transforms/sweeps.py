@@ -34,9 +34,7 @@ def site_of(graph: Graph, i: int, values: Sequence[Any], constants: Sequence[Any
     )
 
 
-def forward_sweep(
-    graph: Graph, algebra: Algebra, values: Sequence[Any], seeds: Sequence[Any]
-) -> list[Any]:
+def forward_sweep(graph: Graph, algebra: Algebra, values: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
     """Return the tangent of every node (None where it does not depend on a seed).
 
     Parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import time
 from importlib import import_module
 
 import numpy as np
@@ -131,11 +130,9 @@ def test_values_keep_their_order():
 
 
 def test_size():
-    start = time.process_time()
     assert parse_value("x", "[" + "1.5," * 50_000 + "]").shape == (50_000,)
     with pytest.raises(InputError):
         parse_value("x", "(" * 100_000)
-    assert time.process_time() - start < 10
 
 
 # -------------------------------------------------------------------------------- files

@@ -7,7 +7,7 @@ from adlab.algebra.traced import GraphAlgebra, Recorder
 from adlab.errors import BranchError, InputError
 from adlab.frontends.dispatch import to_graph
 from adlab.methods import METHODS, Cost, method_named
-from adlab.methods.base import count_evaluation, count_forward, count_reverse
+from adlab.transforms.costs import count_evaluation, count_forward, count_reverse
 
 TOLERANCE = {"numerical": 1e-8, "symbolic": 1e-14, "forward": 1e-14, "reverse": 1e-14}
 EACH = pytest.mark.parametrize("name", list(METHODS))

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from golden_files import assert_golden
 from picture_examples import chain, collapsed, network, scalar
 
 from adlab.errors import InputError
 from adlab.render.dot import to_dot
 from adlab.render.mermaid import to_mermaid
-from adlab.render.write import save
 from adlab.reports.picture import Arrow, Box, Picture
 
-GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {"scalar": scalar(), "network": network(), "collapsed": collapsed()}
 ODD = Picture(
     'a "b" <c>',
@@ -25,12 +22,7 @@ ODD = Picture(
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_dot_text_is_the_golden_one(name: str) -> None:
-    # After a wanted change: ADLAB_GOLDEN=write pytest tests/render, then look at the files.
-    path = GOLDEN / f"{name}.dot"
-    text = to_dot(PICTURES[name])
-    if os.environ.get("ADLAB_GOLDEN") == "write":
-        save(path, text)
-    assert text == path.read_text(encoding="utf-8")
+    assert_golden(f"{name}.dot", to_dot(PICTURES[name]))
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")

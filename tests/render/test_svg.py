@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from golden_files import assert_golden
 from picture_examples import collapsed, network, scalar
 
 from adlab.errors import InputError
@@ -12,19 +13,13 @@ from adlab.render.svg import to_svg
 from adlab.render.write import save
 from adlab.reports.picture import Arrow, Box, Picture
 
-GOLDEN = Path(__file__).parent / "golden"
 SPACE = "{http://www.w3.org/2000/svg}"
 PICTURES = {"scalar": scalar(), "network": network(), "collapsed": collapsed()}
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_svg_is_the_golden_one(name: str) -> None:
-    # After a wanted change: ADLAB_GOLDEN=write pytest tests/render, then look at the files.
-    path = GOLDEN / f"{name}.svg"
-    text = to_svg(PICTURES[name], "builtin")
-    if os.environ.get("ADLAB_GOLDEN") == "write":
-        save(path, text)
-    assert text == path.read_text(encoding="utf-8")
+    assert_golden(f"{name}.svg", to_svg(PICTURES[name], "builtin"))
 
 
 def test_the_svg_is_xml_with_words_for_screen_readers() -> None:

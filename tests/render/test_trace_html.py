@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
+from golden_files import assert_golden
 from trace_examples import EXAMPLES, bad, net, running
-
-GOLDEN = Path(__file__).parent / "golden" / "trace-all.html"
 
 
 def tree(html: str) -> ET.Element:
@@ -17,7 +15,7 @@ def tree(html: str) -> ET.Element:
 
 
 def test_the_look_is_the_agreed_one() -> None:
-    assert running().to_html(page=True) == GOLDEN.read_text(encoding="utf-8")
+    assert_golden("trace-all.html", running().to_html(page=True))
 
 
 @pytest.mark.parametrize("page", [False, True], ids=["fragment", "page"])

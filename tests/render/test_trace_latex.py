@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from golden_files import assert_golden
 from trace_examples import EXAMPLES, long, running
 
 from adlab.api import trace
 
-GOLDEN = Path(__file__).parent / "golden" / "trace-all.tex"
 STRANGE = ("x_1", "W", "captured0", "alpha", "α", "ŷ", "learning_rate", "_", "é")
 
 
 def test_the_look_is_the_agreed_one() -> None:
-    assert running().to_latex() == GOLDEN.read_text(encoding="utf-8")
+    assert_golden("trace-all.tex", running().to_latex())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

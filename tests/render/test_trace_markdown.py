@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from golden_files import assert_golden
 from trace_examples import EXAMPLES, running
 
 from adlab.render.table_markdown import escaped
 from adlab.render.tables import plain_table, render_table
 
-GOLDEN = Path(__file__).parent / "golden" / "trace-all.md"
-
 
 def test_the_look_is_the_agreed_one() -> None:
-    assert running().to_markdown() == GOLDEN.read_text(encoding="utf-8")
+    assert_golden("trace-all.md", running().to_markdown())
 
 
 @pytest.mark.parametrize("math", [False, True])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
-from pathlib import Path
 
 import pytest
+from golden_files import assert_golden
 from rich.cells import cell_len
 from trace_examples import EXAMPLES, bad, collapsed, long, named, net, running
 
@@ -14,8 +13,6 @@ from adlab.api import trace
 from adlab.errors import InputError
 from adlab.render.table_text import align_numbers, cells, wrap
 from adlab.render.tables import plain_table, render_table
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +28,7 @@ GOLDEN = Path(__file__).parent / "golden"
     ],
 )
 def test_the_look_is_the_agreed_one(name: str, text: object) -> None:
-    assert text() + "\n" == (GOLDEN / name).read_text(encoding="utf-8")  # type: ignore[operator]
+    assert_golden(name, text() + "\n")  # type: ignore[operator]
 
 
 def test_the_lectures_numbers_are_there() -> None:
@@ -127,15 +124,8 @@ def test_matrix_rules_are_in_matrix_form() -> None:
     assert "v̄4 @ v1ᵀ" in text
 
 
-def test_long_traces_take_linear_time() -> None:
-    seconds = []
-    for count in (500, 2000):
-        shown = long(count)
-        start = time.perf_counter()
-        lines = shown.to_text(width=200).count("\n")
-        seconds.append(time.perf_counter() - start)
-        assert lines > 3 * count
-    assert seconds[1] < 16 * seconds[0] + 0.5
+def test_long_traces_print_every_row() -> None:
+    assert long(2000).to_text(width=200).count("\n") > 6000
 
 
 def test_a_node_used_very_often_is_abridged() -> None:

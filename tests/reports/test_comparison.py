@@ -109,7 +109,7 @@ def test_an_undefined_value_names_the_first_node_that_went_bad():
     report = compare(lambda x: np.log(x) * 2 + x, -1.0)
     assert np.isnan(report["reverse"].value)
     assert report.bad.primitive == "log"
-    assert "log of x = -1" in report.notes[0]
+    assert "v1, the log at v0 = −1" in report.notes[0]
     assert "no finite value here" in report["reverse"].reason
 
 
@@ -173,7 +173,7 @@ def test_the_first_bad_node_is_the_one_whose_operands_were_fine():
 
 
 def test_a_bad_input_is_named_as_such():
-    assert first_bad_node(*values_of(lambda x: x + 1, np.nan)).sentence == "The input x is nan."
+    assert first_bad_node(*values_of(lambda x: x + 1, np.nan)).sentence == "The input x is NaN."
 
 
 def test_finite_values_have_no_bad_node():
