@@ -123,7 +123,6 @@ class ShownComparison(Shown[Comparison]):
                 Column("value", "ulps"),
             ),
             [Line(judge), *(Line(self._accuracy(m, names)) for m in report.methods)],
-            notes=tuple(f"{m.name}: {m.reason}" for m in report.methods if m.reason),
             headed=True,
             stub=1,
         )
@@ -135,7 +134,8 @@ class ShownComparison(Shown[Comparison]):
             headed=True,
             stub=1,
         )
-        return Sheet((), (accuracy, cost), warnings=tuple(report.notes))
+        reasons = tuple(f"{m.name}: {m.reason}" for m in report.methods if m.reason)
+        return Sheet((), (accuracy, cost), notes=reasons, warnings=tuple(report.notes))
 
     def _accuracy(self, m: MethodReport, names: list[str]) -> tuple[Entry, ...]:
         errors = [None if e is None else significant(e, 2) for e in (m.relative_error, m.ulps)]
@@ -161,11 +161,12 @@ class ShownGradient(Shown[GradientReport]):
             lines += [Line((f"∂{out}/∂{name}", Value(block))) for name, block in row.items()]
         columns = (Column("words", "quantity"), Column("value", "value"))
         cost = report.cost
-        passes = f"{cost.forward_passes} forward and {cost.reverse_passes} reverse passes"
+        passes = f"{cost.forward_passes} forward passes, {cost.reverse_passes} reverse passes"
         operations = sum(cost.operations.values())
-        words = f"Method {report.method}: {cost.evaluations} evaluations, {passes}, {operations} operations."
+        evaluations = "1 evaluation" if cost.evaluations == 1 else f"{cost.evaluations} evaluations"
+        words = f"Method {report.method}: {evaluations}, {passes}, {operations} operations."
         bad = (report.bad.sentence,) if report.bad else ()
-        return Sheet((), (Table("", columns, lines, notes=(words, *report.notes)),), warnings=bad)
+        return Sheet((), (Table("", columns, lines),), notes=(words, *report.notes), warnings=bad)
 
     def render(self, format: str = "text", **options: Any) -> str:
         """Return the report in a format, arrays in full."""
