@@ -283,6 +283,25 @@ def graph(target: str, values: Sequence[str], fmt: str, output: str | None) -> N
     return emit(getattr(make(function, *args), f"to_{fmt}")(), output)
 
 
+@click.command("primitives")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+@output_option
+def primitives(names: tuple[str, ...], fmt: str, output: str | None) -> None:
+    """List the rule table: every primitive with its derivative, its domain and its kinks; or the ones named."""
+    from adlab.render.rows import render_rows
+    from adlab.reports.rows import table_of_primitives
+
+    emit(render_rows(table_of_primitives(names), fmt), output)
+
+
 @click.command("figures")
 @click.option(
     "-o",
@@ -305,7 +324,7 @@ def figures(output: str) -> None:
         click.echo(f"wrote {make().save(folder / f'{name}.svg')}")
 
 
-for command in (trace, draw, grad, jacobian, compare, check, graph, figures):
+for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures):
     cli.add_command(command)
 
 

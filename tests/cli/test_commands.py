@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from adlab.cli.main import cli, main
+from adlab.primitives import ROWS
 
 EXPRESSION = "ln(x1) + x1*x2 - sin(x2)"
 POINT = ("x1=2", "x2=5")
@@ -161,6 +162,21 @@ def test_function_in_a_file_with_array_and_default(run, module: Path, tmp_path: 
 def test_jacobian_of_several_results(run, module: Path) -> None:
     data = json.loads(run("jacobian", f"{module}:vector", "x=[3,4]", "--format", "json")[1])
     assert data["jacobian"]["x"] == [[4.0, 3.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize("fmt", ["text", "markdown", "latex", "html", "csv", "json"])
+def test_primitives_lists_every_row(run, fmt: str) -> None:
+    status, out, _ = run("primitives", "--format", fmt)
+    assert status == 0
+    for row in ROWS:
+        assert row.name in out or row.name.replace("_", r"\_") in out
+
+
+def test_primitives_by_name(run) -> None:
+    out = run("primitives", "tanh", "ln")[1]
+    assert "1 − y²" in out
+    assert "1/x" in out
+    assert_refused(run("primitives", "sine"), "sine")
 
 
 def test_figures_writes_all(run, tmp_path: Path) -> None:
