@@ -16,7 +16,11 @@ tables, draws the graphs, and says how right each method is and why.
 """
 
 from adlab import functions
-from adlab.api import check, compare, draw, grad_graph, gradient, graph, trace
+from adlab.api import check, compare, draw, grad_graph, gradient, graph, sparsity, trace
+from adlab.api_judge import autopsy, kinks, step
+from adlab.api_judge_b import chain, checker_power, cost, grade, swell
+from adlab.control import checkpoint, fori, scan
+from adlab.custom import primitive
 from adlab.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from adlab.errors import (
     AdlabError,
@@ -26,6 +30,7 @@ from adlab.errors import (
     GrowthError,
     InputError,
     MethodError,
+    MissingRuleError,
     ParseError,
     RenderError,
     ShapeError,
@@ -35,6 +40,8 @@ from adlab.functions import *  # noqa: F403 - the functions themselves; adlab.fu
 from adlab.graphs import Graph
 from adlab.ir.constant import NAMED_NUMBERS
 from adlab.scopes import scope
+from adlab.series import higher_derivatives, taylor
+from adlab.updates import at
 
 __version__ = "0.1.0"
 
@@ -49,24 +56,41 @@ __all__ = [
     "GrowthError",
     "InputError",
     "MethodError",
+    "MissingRuleError",
     "ParseError",
     "RenderError",
     "ShapeError",
     "TraceError",
+    "at",
+    "autopsy",
+    "chain",
     "check",
+    "checker_power",
+    "checkpoint",
     "compare",
+    "cost",
     "draw",
     "e",
+    "fori",
     "grad",
     "grad_graph",
+    "grade",
     "gradient",
     "graph",
     "hessian",
+    "higher_derivatives",
     "hvp",
     "jacobian",
     "jvp",
+    "kinks",
     "pi",
+    "primitive",
+    "scan",
     "scope",
+    "sparsity",
+    "step",
+    "swell",
+    "taylor",
     "trace",
     "value_and_grad",
     "vjp",

@@ -20,6 +20,7 @@ from adlab.transforms.evaluation import flatten_args
 if TYPE_CHECKING:
     from adlab.render.drawing import Drawing
     from adlab.render.shown import ShownCheck, ShownComparison, ShownGradient
+    from adlab.render.sparsity import ShownSparsity
     from adlab.render.trace import ShownTrace
     from adlab.reports.picture import Direction
 
@@ -177,7 +178,7 @@ def draw(
     depth : int, optional
         Collapse scopes nested this deep; by default as little as a readable number of boxes needs.
     engine : {"auto", "builtin", "dot", "pygraphviz"}
-        What places the boxes; "auto" takes Graphviz where it is installed.
+        What places the boxes; "auto" is the built-in layout, the same on every machine.
     numbering : {"level", "program", "baydin"}
         As in `adlab.trace`.
     parameters : collection of str
@@ -289,7 +290,8 @@ def gradient(
     f : callable, str, SymPy expression or Graph
     *args
         The point.
-    method : {"reverse", "forward", "symbolic", "numerical"}
+    method : {"reverse", "forward", "symbolic", "numerical", "auto"}
+        "auto" takes the cheaper of forward and reverse mode; the notes of the report say which and why.
     scalar : bool
         Whether to insist on one scalar result; without, the Jacobian is reported.
     **options
@@ -310,6 +312,48 @@ def gradient(
 
     program, leaves = _at_point(f, args, None)
     return ShownGradient(gradient_report(program, leaves, method, scalar=scalar, **options))
+
+
+def sparsity(
+    f: Function,
+    *args: Any,
+    hessian: bool = False,
+    wrt: Sequence[int | str] | None = None,
+    method: str = "auto",
+) -> ShownSparsity:
+    """Return the sparsity of a Jacobian or Hessian: pattern, colours, passes and bytes against dense.
+
+    Parameters
+    ----------
+    f : callable, str, SymPy expression or Graph
+    *args
+        The point; the pattern depends on it only through branches.
+    hessian : bool
+        Whether to look at the Hessian instead of the Jacobian.
+    wrt : sequence of int or str, optional
+        The inputs to differentiate by; by default all.
+    method : {"auto", "forward", "reverse"}
+        Which passes to take for a Jacobian.
+
+    Returns
+    -------
+    ShownSparsity
+        Prints as a table; ``draw().save("spy.svg")`` writes the picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import adlab as ad
+    >>> ad.sparsity(lambda x: x[1:] - x[:-1] ** 2, np.ones(100)).sentence
+    '2 forward passes instead of 100.'
+    """
+    from adlab.render.sparsity import ShownSparsity
+    from adlab.reports.sparsity import sparsity_report
+
+    program, leaves = _at_point(f, args, None)
+    return ShownSparsity(
+        sparsity_report(program, leaves, hessian=hessian, wrt=wrt, method=method, title=_title(f, program))
+    )
 
 
 def _at_point(

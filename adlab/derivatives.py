@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from adlab.algebra.base import Algebra
+from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Recorder, Traced, innermost
-from adlab.errors import InputError, TraceError
+from adlab.errors import InputError, MethodError, TraceError
 from adlab.frontends.dispatch import to_graph
 from adlab.frontends.numpy_functions import FUNCTIONS
 from adlab.frontends.recording import as_leaf, type_of_leaf
@@ -25,7 +26,16 @@ from adlab.ir.graph import Graph
 from adlab.ir.tree import LEAF, Tree, flatten, unflatten
 from adlab.ir.types import BOOL, Type
 from adlab.methods import Derivative, method_named
-from adlab.methods.base import whole
+from adlab.methods.base import make_problem, whole
+from adlab.methods.compressed import (
+    Plan,
+    Plans,
+    check_direction,
+    compressed_derivative,
+    plan_hessian,
+    plan_jacobian,
+    spans,
+)
 from adlab.transforms.evaluation import (
     algebra_for,
     argument_trees,
@@ -210,22 +220,31 @@ def grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) 
     return gradient  # type: ignore[no-any-return]
 
 
-def jacobian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
+def jacobian(
+    f: Any, argnums: Argnums = 0, method: str = "auto", *, sparse: bool = False, **options: Any
+) -> Callable[..., Any]:
     """Return the Jacobian, as a function of the same arguments.
 
     Parameters
     ----------
     f : callable, str, sympy expression or Graph
         May return numbers, arrays and containers of them.
-    argnums, method, **options
-        As for `grad`. Reverse mode takes a pass per element of the result, forward mode one per element of
-        the argument.
+    argnums, **options
+        As for `grad`.
+    method : {"auto", "reverse", "forward", "symbolic", "numerical"}
+        Reverse mode takes a pass per element of the result, forward mode one per element of the argument; "auto"
+        takes the cheaper of the two by counted operations. ``adlab.gradient(f, *args, method="auto", scalar=False)``
+        says which it is and why.
+    sparse : bool
+        Whether to give ``scipy.sparse`` arrays. Their pattern is found from the graph, and columns or rows that do
+        not meet share a pass; both are found at the first call and kept in the returned function for as long as the
+        function traces to the same graph. The method is "auto", "forward" (columns share) or "reverse" (rows share).
 
     Returns
     -------
     callable
         It returns blocks of shape ``result.shape + argument.shape``, nested as the result and, within, as the
-        argument.
+        argument; sparse blocks are ``scipy.sparse.csr_array``, of shape (size of the result, size of the argument).
 
     Examples
     --------
@@ -233,7 +252,12 @@ def jacobian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: A
     >>> jacobian(lambda x: np.stack([x[0] * x[1], x[0]]))(np.array([2.0, 3.0]))
     array([[3., 2.],
            [1., 0.]])
+    >>> squares = jacobian(lambda x: x**2, sparse=True)(np.arange(1000.0))
+    >>> squares.shape, squares.nnz
+    ((1000, 1000), 1000)
     """
+    if sparse:
+        return _sparse_jacobian(f, argnums, method, options)
     method_named(method).check_options(options)
 
     @_function_of(f, "jacobian")
@@ -247,7 +271,9 @@ def jacobian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: A
     return blocks  # type: ignore[no-any-return]
 
 
-def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
+def hessian(
+    f: Any, argnums: Argnums = 0, method: str = "reverse", *, sparse: bool = False, **options: Any
+) -> Callable[..., Any]:
     """Return the Hessian of a scalar function: the Jacobian of its gradient.
 
     Parameters
@@ -257,6 +283,9 @@ def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: An
     method : {"reverse", "forward", "symbolic", "numerical"}
         How the gradient is found. It is then differentiated by forward mode if it came from reverse mode (one
         reverse pass, then one forward pass per element), else by the same method again.
+    sparse : bool
+        Whether to give a ``scipy.sparse.csr_array``, as `jacobian` does, by products with the Hessian for columns
+        that share; the gradient comes from reverse mode then.
 
     Examples
     --------
@@ -264,10 +293,91 @@ def hessian(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: An
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
+    >>> hessian(lambda x: (x**3).sum(), sparse=True)(np.array([1.0, 2.0])).toarray()
+    array([[ 6.,  0.],
+           [ 0., 12.]])
     """
+    if sparse:
+        return _sparse_hessian(f, argnums, method, options)
     return jacobian(
         grad(f, argnums, method, **options), argnums, "forward" if method == "reverse" else method, **options
     )
+
+
+# --------------------------------------------------------------------------------------------- sparse derivatives
+
+
+def _sparse_jacobian(f: Any, argnums: Argnums, method: str, options: dict[str, Any]) -> Callable[..., Any]:
+    check_direction(method)
+    _check_no_options(options)
+    plans = Plans()
+
+    @_function_of(f, "jacobian")
+    def blocks(*args: Any) -> Any:
+        call, positions, wrt = _sparse_call(f, args, argnums)
+        plan = plans.find(call.graph, wrt) or plans.keep(plan_jacobian(call.graph, wrt, method))
+        parts = _sparse_blocks(plan, call.values)
+        rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in parts]
+        return unflatten(output_tree(call.graph), rows)
+
+    return blocks  # type: ignore[no-any-return]
+
+
+def _sparse_hessian(f: Any, argnums: Argnums, method: str, options: dict[str, Any]) -> Callable[..., Any]:
+    if method != "reverse":
+        raise InputError(
+            f"A sparse Hessian is taken forward over reverse; its method is 'reverse', not {method!r}."
+        )
+    _check_no_options(options)
+    plans = Plans()
+
+    @_function_of(f, "hessian")
+    def blocks(*args: Any) -> Any:
+        call, positions, wrt = _sparse_call(f, args, argnums)
+        _check_scalar(call.graph, "hessian")
+        plan = plans.find(call.graph, wrt)
+        if plan is None:
+            gradient = gradient_program(call.graph, call.values, wrt)
+            plan = plans.keep(plan_hessian(call.graph, gradient, wrt))
+        parts = _sparse_blocks(plan, call.values)
+        rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in parts]
+        return _by_argument(call, positions, rows, _is_single(argnums))
+
+    return blocks  # type: ignore[no-any-return]
+
+
+def _sparse_call(
+    f: Any, args: Sequence[Any], argnums: Argnums
+) -> tuple[_Call, tuple[int, ...], tuple[int, ...]]:
+    """Return the function at a point, the arguments and the inputs to differentiate by."""
+    call = _call(f, args)
+    if not isinstance(call.algebra, NumpyAlgebra) or call.captures:
+        raise MethodError(
+            "A sparse derivative holds numbers, so it cannot stand inside another differentiation; "
+            "use sparse=False there."
+        )
+    positions = _argnums(argnums, len(args))
+    wrt = tuple(k for argument in positions for k in call.spans[argument])
+    make_problem(call.graph, call.values, wrt, None, NUMPY)  # refuses truth values
+    return call, positions, wrt
+
+
+def _check_no_options(options: dict[str, Any]) -> None:
+    if options:
+        raise InputError(f"A sparse derivative has no option {next(iter(options))!r}; it takes none.")
+
+
+def _sparse_blocks(plan: Plan, values: Sequence[Any]) -> list[list[Any]]:
+    """Return a block for each pair of an output and an input."""
+    from scipy.sparse import csr_array
+
+    pattern, graph = plan.compression.pattern, plan.graph
+    data = compressed_derivative(plan, values)
+    whole = csr_array((data, pattern.indices.copy(), pattern.indptr.copy()), shape=pattern.shape)
+    rows, columns = graph.output_types, [graph.types[k] for k in plan.wrt]
+    if len(rows) == len(columns) == 1:
+        return [[whole]]
+    return [[whole[a, b] for b in spans(columns)] for a in spans(rows)]
 
 
 # --------------------------------------------------------------------------------------------------- products
@@ -463,16 +573,34 @@ def grad_graph(f: Any, *args: Any, argnums: Argnums = 0) -> Graph:
             "trace."
         )
     _check_scalar(graph, "grad_graph")
+    call = _Call(graph, leaves, 0, NUMPY)
+    positions = _argnums(argnums, len(args))
+    nested = _by_argument(call, positions, [k for a in positions for k in call.spans[a]], _is_single(argnums))
+    wrt, out_tree = flatten(nested)
+    return gradient_program(graph, leaves, wrt, out_tree)
+
+
+def gradient_program(graph: Graph, leaves: Sequence[Any], wrt: Sequence[int], out_tree: Tree = None) -> Graph:
+    """Return the gradient of a graph by some of its inputs as a graph of the same inputs.
+
+    Parameters
+    ----------
+    graph : Graph
+        Has one scalar output.
+    leaves : sequence
+        One value per input, which branches follow.
+    wrt : sequence of int
+        Positions of the inputs to differentiate by.
+    out_tree : Tree, optional
+        How the results nest.
+    """
     recorder = Recorder(FUNCTIONS)
     variables: list[Any] = [
         recorder.variable(name, type, leaf)
         for name, type, leaf in zip(graph.inputs, graph.input_types, leaves, strict=True)
     ]
-    call = _Call(graph, variables, 0, GraphAlgebra(recorder))
-    positions = _argnums(argnums, len(args))
-    found = _derivative(call, positions, "reverse", {})
-    nested = _by_argument(call, positions, found.jacobians[0], _is_single(argnums))
-    outputs, out_tree = flatten(nested)
+    found = method_named("reverse").derivative(graph, variables, wrt, algebra=GraphAlgebra(recorder))
+    outputs = found.jacobians[0]
     operands = [recorder.operand(output) for output in outputs]
     recorder.closed = True
     return recorder.finish(operands, graph.in_tree, out_tree, f"d{graph.name}")

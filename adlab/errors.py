@@ -12,6 +12,8 @@
     ├── GradientError (AssertionError)  a derivative that `adlab.check` found to be wrong
     ├── MethodError (ValueError)        a method that cannot differentiate this function, with the reason
     ├── GrowthError (MethodError)       a symbolic expression that outgrew its limit
+    ├── MissingRuleError (MethodError, NotImplementedError)
+    │                                   a primitive without the rule that a derivative needs
     └── RenderError (RuntimeError)      a format or a drawing engine that is not to be had here
 
 Each message is a whole sentence: what was given, what is allowed, what to do next. Most classes are also a built-in
@@ -28,6 +30,7 @@ __all__ = [
     "GrowthError",
     "InputError",
     "MethodError",
+    "MissingRuleError",
     "ParseError",
     "RenderError",
     "ShapeError",
@@ -83,6 +86,10 @@ class MethodError(AdlabError, ValueError):
 
 class GrowthError(MethodError):
     """A symbolic expression that outgrew its limit."""
+
+
+class MissingRuleError(MethodError, NotImplementedError):
+    """A primitive without the rule that a derivative needs."""
 
 
 class RenderError(AdlabError, RuntimeError):

@@ -32,6 +32,9 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "beta",
+    "betainc",
+    "betaln",
     "broadcast_to",
     "cbrt",
     "ceil",
@@ -47,12 +50,19 @@ __all__ = [
     "elu",
     "equal",
     "erf",
+    "erfc",
+    "erfcinv",
+    "erfinv",
     "exp",
     "exp2",
     "expand_dims",
     "expm1",
     "flip",
     "floor",
+    "fmod",
+    "gamma",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "greater",
     "greater_equal",
@@ -60,19 +70,26 @@ __all__ = [
     "hypot",
     "identity",
     "inner",
+    "iv",
+    "ive",
+    "jv",
+    "kv",
     "leaky_relu",
     "less",
     "less_equal",
     "ln",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
+    "log_ndtr",
     "log_softmax",
     "logaddexp",
+    "logaddexp2",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logit",
     "logsumexp",
     "matmul",
     "max",
@@ -83,6 +100,7 @@ __all__ = [
     "minimum",
     "moveaxis",
     "multiply",
+    "ndtr",
     "negative",
     "norm",
     "not_equal",
@@ -94,13 +112,16 @@ __all__ = [
     "ravel",
     "reciprocal",
     "relu",
+    "remainder",
     "repeat",
     "reshape",
+    "rgamma",
     "roll",
     "round",
     "sigmoid",
     "sign",
     "sin",
+    "sinc",
     "sinh",
     "softmax",
     "softplus",
@@ -126,6 +147,9 @@ __all__ = [
     "var",
     "vstack",
     "where",
+    "xlog1py",
+    "xlogy",
+    "yv",
 ]
 
 
@@ -273,6 +297,32 @@ erf = Function(TABLE["erf"])
 gammaln = Function(TABLE["gammaln"])
 digamma = Function(TABLE["digamma"])
 polygamma = Function(TABLE["polygamma"])
+
+remainder = Function(TABLE["remainder"])
+fmod = Function(TABLE["fmod"])
+logaddexp2 = Function(TABLE["logaddexp2"])
+sinc = Function(TABLE["sinc"])
+
+gamma = Function(TABLE["gamma"])
+rgamma = Function(TABLE["rgamma"])
+beta = Function(TABLE["beta"])
+betaln = Function(TABLE["betaln"])
+gammainc = Function(TABLE["gammainc"])
+gammaincc = Function(TABLE["gammaincc"])
+betainc = Function(TABLE["betainc"])
+erfc = Function(TABLE["erfc"])
+erfinv = Function(TABLE["erfinv"])
+erfcinv = Function(TABLE["erfcinv"])
+ndtr = Function(TABLE["ndtr"])
+log_ndtr = Function(TABLE["log_ndtr"])
+logit = Function(TABLE["logit"])
+xlogy = Function(TABLE["xlogy"])
+xlog1py = Function(TABLE["xlog1py"])
+jv = Function(TABLE["jv"])
+yv = Function(TABLE["yv"])
+iv = Function(TABLE["iv"])
+ive = Function(TABLE["ive"])
+kv = Function(TABLE["kv"])
 
 stop_gradient = Function(TABLE["stop_gradient"])
 

@@ -9,11 +9,16 @@ from adlab.ir.graph import Graph as Program
 from adlab.ir.serialise import from_json, to_json
 from adlab.primitives import TABLE
 from adlab.transforms.evaluation import call_graph
+from adlab.transforms.loops import SCAN
+from adlab.transforms.recompute import CHECKPOINT
 from adlab.transforms.scopes import CALL, collapse, expand
 
 if TYPE_CHECKING:
     import networkx
     import sympy
+
+HOLDING = {row.name: row for row in (CALL, SCAN, CHECKPOINT)}
+"""The rows whose nodes hold a graph, by name; they are no part of the rule table."""
 
 
 class Graph(Program):
@@ -55,7 +60,7 @@ class Graph(Program):
     @classmethod
     def from_json(cls, text: str) -> Graph:
         """Return the graph that `to_json` wrote; GraphError if the text is damaged."""
-        return cls.of(from_json(text, {**TABLE, CALL.name: CALL}))
+        return cls.of(from_json(text, {**TABLE, **HOLDING}))
 
     def collapse(self, depth: int = 1) -> Graph:
         """Return the graph with every scope at a nesting depth as one node; `expand` undoes it."""
@@ -72,7 +77,7 @@ class Graph(Program):
         return to_networkx(self)
 
     def to_sympy(self) -> sympy.Expr | Any:
-        """Return the outputs as SymPy expressions in real symbols named as the inputs."""
+        """Return the outputs as SymPy expressions in plain symbols named as the inputs."""
         from adlab.render.exports import to_sympy
 
         return to_sympy(self)

@@ -23,6 +23,13 @@ def f(x1, x2):
     return np.log(x1) + x1 * x2 - np.sin(x2)
 
 
+def parts(text: str) -> tuple[str, list[float]]:
+    """Return a text with its small numbers taken out, and those numbers."""
+    number = r"\d+(?:\.\d+)?e[−-]?\d+"
+    found = [float(n.replace("−", "-")) for n in re.findall(number, text)]
+    return " ".join(re.sub(number, "#", text).split()), found
+
+
 def test_there_are_exactly_two_set_up_commands() -> None:
     commands = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
     assert len(commands) == 2
@@ -40,7 +47,12 @@ def test_the_comparison_is_what_the_code_prints() -> None:
     printed = next(text for language, text in BLOCKS if not language and text.startswith("The methods"))
     shown = ad.compare(f, 2, 5).to_text(width=104)
     cost = shown[shown.index("What it cost") : shown.index("numerical: ")]
-    assert shown.replace(cost, "").rstrip() == printed.rstrip()
+    words, numbers = parts(shown.replace(cost, "").rstrip())
+    printed_words, printed_numbers = parts(printed.rstrip())
+    assert words == printed_words
+    assert numbers == pytest.approx(
+        printed_numbers, rel=0.5
+    )  # the last bit of ln and sin differs between processors
 
 
 def test_the_python_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

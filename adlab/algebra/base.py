@@ -54,6 +54,19 @@ class Algebra:
                 append(apply(primitive, [values[j] if j >= 0 else constants[~j] for j in operands], params))
         return values
 
+    def repeat(
+        self,
+        step: Callable[[int, list[Any]], tuple[list[Any], list[Any]]],
+        carry: list[Any],
+        order: Sequence[int],
+    ) -> tuple[list[Any], list[list[Any]]]:
+        """Return what a loop carries out, and what each step returns besides: ``carry, row = step(t, carry)``."""
+        rows = []
+        for t in order:
+            carry, row = step(t, carry)
+            rows.append(row)
+        return carry, rows
+
     def outputs(self, graph: Graph, values: Sequence[Any]) -> list[Any]:
         """Return the outputs among the values that `run` returned."""
         return [values[j] if j >= 0 else self.constant(graph.constants[~j]) for j in graph.outputs]

@@ -18,7 +18,7 @@ from adlab.ir.constant import Constant
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import FLOAT64, Shape, Type, type_of
 
-REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "cumsum"})
+REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "norm", "cumsum"})
 
 
 class Counted(Operators):
@@ -65,11 +65,25 @@ class CountingAlgebra(Algebra):
         """Return the shape of a value."""
         return _type(value).shape
 
+    def repeat(
+        self,
+        step: Callable[[int, list[Any]], tuple[list[Any], list[Any]]],
+        carry: list[Any],
+        order: Sequence[int],
+    ) -> tuple[list[Any], list[list[Any]]]:
+        """Count one step as often as the loop takes it: all steps have the same types."""
+        if not order:
+            return carry, []
+        before = Counter(self.counts)
+        carry, row = step(order[0], carry)
+        for name, count in list(self.counts.items()):
+            self.counts[name] += (len(order) - 1) * (count - before[name])
+        return carry, [row] * len(order)
+
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Return the type of the result, and count the work."""
         if primitive.composite:
-            graph = dict(params)["graph"]
-            return self.outputs(graph, self.run(graph, xs))[0]
+            return primitive.composite(self, xs, dict(params))
         types = [_type(x) for x in xs]
         result = primitive.infer(*types, **dict(params))
         self.counts[primitive.name] += weight(primitive, types, result)

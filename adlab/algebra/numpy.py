@@ -15,7 +15,6 @@ import numpy as np
 
 from adlab.algebra.base import Algebra
 from adlab.ir.constant import Constant
-from adlab.ir.graph import Graph
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import FLOAT64
 
@@ -47,8 +46,7 @@ class NumpyAlgebra(Algebra):
         function = primitive.numpy
         if type(function) is str:
             if primitive.composite:
-                graph: Graph = dict(params)["graph"]
-                return self.outputs(graph, self.run(graph, xs))[0]
+                return primitive.composite(self, xs, dict(params))
             function = implementation(primitive)
         if params:
             return function(*xs, **dict(params))  # type: ignore[operator]

@@ -18,12 +18,13 @@ import numpy as np
 
 from adlab.algebra.arraylike import ArrayMethods
 from adlab.algebra.base import Algebra
+from adlab.algebra.inplace import rewritten
 from adlab.algebra.numpy import NUMPY
 from adlab.algebra.operators import POWER, SQUARE, Operators
 from adlab.errors import ShapeError, TraceError
 from adlab.ir.builder import INPUT, Builder, user_source
 from adlab.ir.constant import Constant
-from adlab.ir.index import normalise_index
+from adlab.ir.index import Index, normalise_index
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import BOOL, FLOAT32, FLOAT64, Shape, Type, graph_dtype
 from adlab.primitives import NAMES, TABLE
@@ -370,8 +371,10 @@ class Traced(Operators, ArrayMethods):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise trace_error(
             "NumPy or SciPy would turn a traced value into a plain array",
-            "leave out np.array and np.asarray, join values with np.stack([...]) or np.concatenate([...]) "
-            "before np.sum and the like, and use ad.logsumexp, ad.softmax, … for SciPy's functions",
+            _functional(
+                "leave out np.array and np.asarray, join values with np.stack([...]) or np.concatenate([...]) "
+                "before np.sum and the like, and use ad.logsumexp, ad.softmax, … for SciPy's functions"
+            ),
         )
 
     # --------------------------------------------------------------------------------- what arrays offer
@@ -415,22 +418,12 @@ class Traced(Operators, ArrayMethods):
         shape = self.shape
         if type(index) is int and len(shape) == 1 and -shape[0] <= index < shape[0]:
             return self.recorder.record(INDEX, (self,), (("index", (index % shape[0],)),))
-        for part in _leaves(index):
-            if isinstance(part, Traced):
-                raise _index_error(part)
-        try:
-            normal = normalise_index(index, shape)
-        except TraceError:
-            raise
-        except ValueError as error:
-            source = user_source()
-            raise type(error)(f"{source}: `{source.text()}`: {error}") from None
-        return self.recorder.record(INDEX, (self,), (("index", normal),))
+        return self.recorder.record(INDEX, (self,), (("index", static_index(index, shape)),))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise trace_error(
             "a traced array cannot be assigned to in place",
-            "build the new array with np.where(mask, new, old), np.concatenate([...]) or np.stack([...])",
+            _functional("make a new array, as in x = ad.at(x)[1:3].set(v) or .add(v)"),
         )
 
     def __bool__(self) -> bool:
@@ -502,10 +495,34 @@ _UNKNOWN = (
 
 
 def _number_error(what: str) -> TraceError:
-    return trace_error(
-        what,
-        "use NumPy's function, as in np.sin(x), leave out float(), and build arrays with np.stack([...])",
+    general = (
+        "use NumPy's function, as in np.sin(x), leave out float(), and build arrays with np.stack([...])"
     )
+    return trace_error(what, _functional(general))
+
+
+def _functional(otherwise: str) -> str:
+    """Return what to write for an assignment in place on the user's line; ``otherwise`` where there is none."""
+    line = user_source().text()
+    instead = None if any(word in line for word in _NEED_NUMBERS) else rewritten(line)
+    return f"write `{instead}`" if instead else otherwise
+
+
+_NEED_NUMBERS = ("math.", "float(", "int(", "array(")  # these would fail in the rewritten line, too
+
+
+def static_index(index: Any, shape: Shape) -> Index:
+    """Return what stands between brackets in canonical form; an error names the user's line."""
+    for part in _leaves(index):
+        if isinstance(part, Traced):
+            raise _index_error(part)
+    try:
+        return normalise_index(index, shape)
+    except TraceError:
+        raise
+    except ValueError as error:
+        source = user_source()
+        raise type(error)(f"{source}: `{source.text()}`: {error}") from None
 
 
 def _index_error(part: Traced) -> TraceError:

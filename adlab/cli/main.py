@@ -6,6 +6,7 @@ Every command takes a target, an expression or ``FILE.py:FUNCTION``, and values 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from adlab import __version__
+from adlab.cli import judge_a, judge_b
 from adlab.errors import AdlabError, GradientError, InputError
 
 FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
@@ -73,7 +75,7 @@ def digits_option(function: Command) -> Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="adlab %(version)s")
 def cli() -> None:
-    r"""Compare the ways to differentiate.
+    """Compare the ways to differentiate.
 
     One computational graph feeds four differentiators: numerical, symbolic, forward mode and reverse mode. See how each
     computes, step by step, and how right it is.
@@ -82,7 +84,7 @@ def cli() -> None:
     adlab trace   "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5 --mode all
     adlab draw    "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5 -o graph.svg
     adlab compare "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5
-    """
+    """  # noqa: D301 - \b is click's own mark, not a backslash to print
 
 
 def function_at(target: str, values: Sequence[str]) -> tuple[Any, list[Any]]:
@@ -115,6 +117,12 @@ def emit(content: str, output: str | None) -> None:
 )
 @click.option("--wrt", help="The input whose tangents are shown; default all, side by side.")
 @click.option(
+    "--result",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Which result, counted from 0, the adjoints belong to.",
+)
+@click.option(
     "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
 )
 @click.option(
@@ -129,6 +137,7 @@ def trace(
     values: Sequence[str],
     mode: str,
     wrt: str | None,
+    result: int,
     fmt: str,
     ascii_only: bool,
     full: bool,
@@ -140,7 +149,7 @@ def trace(
     from adlab.api import trace as make
 
     function, args = function_at(target, values)
-    shown = make(function, *args, mode=mode, wrt=wrt, numbering=numbering)
+    shown = make(function, *args, mode=mode, wrt=wrt, numbering=numbering, output=result)
     options: dict[str, Any] = {} if fmt == "json" or fmt == "csv" else {"digits": digits, "full": full}
     if fmt == "text":
         options |= {"ascii": ascii_only, "color": output is None and sys.stdout.isatty()}
@@ -214,7 +223,11 @@ def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str 
 
 @target_command("jacobian")
 @click.option(
-    "--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate."
+    "--method",
+    type=click.Choice(("auto", *METHODS)),
+    default="auto",
+    show_default=True,
+    help="How to differentiate; auto takes the cheaper of forward and reverse mode and says why.",
 )
 @click.option(
     "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
@@ -302,6 +315,39 @@ def primitives(names: tuple[str, ...], fmt: str, output: str | None) -> None:
     emit(render_rows(table_of_primitives(names), fmt), output)
 
 
+@target_command("sparsity")
+@click.option("--hessian", is_flag=True, help="The Hessian instead of the Jacobian.")
+@click.option(
+    "--method",
+    type=click.Choice(("auto", "forward", "reverse")),
+    default="auto",
+    show_default=True,
+    help="Which passes to take for a Jacobian.",
+)
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+)
+@click.option("--picture", type=click.Path(dir_okay=False), help="Also draw the pattern: .svg .png .pdf")
+@output_option
+def sparsity(
+    target: str,
+    values: Sequence[str],
+    hessian: bool,
+    method: str,
+    fmt: str,
+    picture: str | None,
+    output: str | None,
+) -> None:
+    """Show the sparsity of the Jacobian: pattern, colours, passes, bytes against dense."""
+    from adlab.api import sparsity as make
+
+    function, args = function_at(target, values)
+    shown = make(function, *args, hessian=hessian, method=method)
+    emit(shown.render(fmt), output)
+    if picture is not None:
+        click.echo(f"wrote {shown.draw().save(picture)}", err=True)
+
+
 @click.command("figures")
 @click.option(
     "-o",
@@ -324,7 +370,9 @@ def figures(output: str) -> None:
         click.echo(f"wrote {make().save(folder / f'{name}.svg')}")
 
 
-for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures):
+for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures, sparsity):
+    cli.add_command(command)
+for command in (*judge_a.commands(), *judge_b.commands()):
     cli.add_command(command)
 
 
@@ -348,15 +396,40 @@ def main() -> NoReturn:
     except click.ClickException as error:
         _complain(_usage(error))
         sys.exit(2)
+    except RecursionError:
+        _complain("The input is nested too deeply for Python; write it with fewer levels.")
+        sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:  # a user's own function may raise anything
+        if os.environ.get("ADLAB_TRACEBACK"):
+            raise
+        _complain(_user_error(error))
+        sys.exit(2)
     sys.exit(0)
+
+
+def _user_error(error: Exception) -> str:
+    """Return what a user's own function raised, with its line, as one sentence."""
+    frame = error.__traceback__
+    place = ""
+    while frame is not None:
+        name = frame.tb_frame.f_code.co_filename
+        if (
+            not name.startswith((str(Path(__file__).parent.parent), click.__path__[0]))
+            and Path(name).is_file()
+        ):
+            place = f"{name}:{frame.tb_lineno}: "
+        frame = frame.tb_next
+    return f"{place}{type(error).__name__}: {error}"
 
 
 def _usage(error: click.ClickException) -> str:
     """Return click's message as one sentence with the way to help."""
     message = error.format_message().rstrip(".").replace("\n", " ")
+    if isinstance(error, click.NoSuchOption):
+        message += " (an expression that starts with a minus goes after --)"
     context = getattr(error, "ctx", None)
     return f"{message}; see {context.command_path if context else 'adlab'} --help."
 

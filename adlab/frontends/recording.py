@@ -116,7 +116,8 @@ def record(
         raise TraceError(
             "The function returned nothing; it must return a number, an array, or a container of them."
         )
-    graph = recorder.finish(operands, in_tree, out_tree)
+    name = next(name for name in ("y", "f", "z", "result") if name not in labels)
+    graph = recorder.finish(operands, in_tree, out_tree, name)
     return Recording(graph, tuple(value for value, _ in recorder.captured.values()))
 
 

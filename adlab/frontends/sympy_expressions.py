@@ -21,7 +21,7 @@ from adlab.algebra.traced import GraphAlgebra, Recorder, Traced
 from adlab.errors import InputError, MethodError
 from adlab.frontends.numpy_functions import FUNCTIONS
 from adlab.frontends.recording import Recording, as_leaf, type_of_leaf
-from adlab.ir.constant import NAMED_NUMBERS
+from adlab.ir.constant import NAMED_NUMBERS, PI
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Primitive
 from adlab.ir.tree import LEAF, Tree
@@ -394,7 +394,10 @@ COMPOSED: Mapping[str, Callable[..., Any]] = MappingProxyType({
     "cot": lambda A, x: 1 / A.tan(x),
     "sech": lambda A, x: 1 / A.cosh(x), "csch": lambda A, x: 1 / A.sinh(x),
     "coth": lambda A, x: 1 / A.tanh(x),
-    "acot": lambda A, x: A.arctan(1 / x), "erfc": lambda A, x: 1 - A.erf(x),
+    "acot": lambda A, x: A.arctan(1 / x), "sinc": lambda A, x: A.sinc(A.divide(x, PI)),
+    "lowergamma": lambda A, a, x: A.gammainc(a, x) * A.gamma(a),
+    "uppergamma": lambda A, a, x: A.gammaincc(a, x) * A.gamma(a),
+    "betainc_regularized": lambda A, a, b, x1, x2: A.betainc(a, b, x2) - A.betainc(a, b, x1),
     "Mod": lambda A, a, b: a - b * A.floor(a / b), "frac": lambda A, x: x - A.floor(x),
     "ITE": lambda A, c, a, b: A.where(c, a, b), "ExprCondPair": lambda A, x, c: x,
 })  # fmt: skip

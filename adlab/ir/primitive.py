@@ -128,8 +128,9 @@ class Primitive:
         Further names in expressions.
     defaults : tuple of float
         Values of trailing operands that may be left out.
-    composite : bool
-        Whether the node holds a graph of its own in the parameter ``graph``, evaluated in its place.
+    composite : callable or None
+        For a row whose nodes hold a graph of their own in a parameter: how it is evaluated in any carrier, as a
+        function of (A, operands, parameters). None for all others.
     summary : str
         One line for documentation.
     elementwise : bool
@@ -156,7 +157,7 @@ class Primitive:
     defaults: tuple[float, ...] = ()
     summary: str = ""
     elementwise: bool = False
-    composite: bool = False
+    composite: Callable[[Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
     source: str = ""
     ulps: float = 4.0
     operand_ulps: float = 0.0

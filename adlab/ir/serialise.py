@@ -51,6 +51,8 @@ def from_json(text: str, table: Mapping[str, Primitive]) -> Graph:
         )
     try:
         graph = _read_graph(data, table)
+    except GraphError:
+        raise
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise GraphError(f"This graph is damaged: {type(error).__name__}: {error}.") from error
     check(graph)

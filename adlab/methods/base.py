@@ -9,18 +9,19 @@ numbers, over traced variables it writes a graph, so that every method can be di
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adlab.algebra.base import Algebra
-from adlab.algebra.numpy import NUMPY
+from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Traced
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import BOOL, Shape, Type
+from adlab.transforms.batch import BatchAlgebra, lanes_at_once
 from adlab.transforms.evaluation import as_result, fit
 
 Blocks = tuple[tuple[Any, ...], ...]
@@ -36,7 +37,7 @@ class Cost:
     evaluations : int
         How often the function was evaluated.
     forward_passes, reverse_passes : int
-        Sweeps of tangents and of adjoints through the graph.
+        Sweeps of tangents and of adjoints through the graph; a sweep that carries k of them at once counts k.
     operations : mapping of str to int
         Elementary operations by kind, all evaluations and passes together; counted when first looked at.
     """
@@ -224,6 +225,30 @@ def seed(algebra: Algebra, type: Type, element: int) -> Any:
     basis = np.zeros(type.size, type.dtype)
     basis[element] = 1
     return basis.reshape(type.shape)
+
+
+def lane_chunks(problem: Problem, count: int) -> Iterator[range]:
+    """Yield the elements 0 … ``count`` − 1 in runs that one pass carries together.
+
+    A trace carries one at a time, so that the graph it writes keeps the literal seed 1 and stays readable. Over
+    numbers a run is as long as `adlab.transforms.batch.LANE_BYTES` allows.
+    """
+    over_numbers = isinstance(problem.algebra, NumpyAlgebra)
+    size = lanes_at_once(problem.graph, count) if over_numbers else 1
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))
+
+
+def lane_seeds(algebra: BatchAlgebra, type: Type, elements: range) -> Any:
+    """Return one basis value per lane, with a one at the flat position that the lane stands for."""
+    basis = np.zeros((len(elements), type.size), type.dtype)
+    basis[np.arange(len(elements)), elements] = 1
+    return algebra.lanes(basis.reshape(len(elements), *type.shape))
+
+
+def lane_values(algebra: BatchAlgebra, value: Any) -> list[Any]:
+    """Return a result of every lane; None, that is no dependence, for each where there is none."""
+    return [None] * algebra.size if value is None else list(algebra.spread(value))
 
 
 def by_rows(algebra: Algebra, rows: Sequence[Any], shape: Shape, type: Type) -> Any:

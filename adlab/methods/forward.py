@@ -2,7 +2,8 @@
 
 The value of every node is computed once; each pass then seeds one input element with 1 and applies the rules
 in program order, ẏ = Σ pᵢ·ẋᵢ, which is what evaluating with dual numbers does. A function of m inputs takes m
-passes, however many outputs it has.
+passes, however many outputs it has. Over numbers the tangents of an array input go through the program together,
+in lanes, so that each partial is computed once for all of them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ from adlab.methods.base import (
     Method,
     Problem,
     by_columns,
+    lane_chunks,
+    lane_seeds,
+    lane_values,
     seed,
 )
+from adlab.transforms.batch import BatchAlgebra
 from adlab.transforms.costs import count_evaluation, count_forward, times
 from adlab.transforms.evaluation import evaluate_checked
 from adlab.transforms.sweeps import forward_sweep
@@ -48,11 +53,16 @@ class Forward(Method):
         graph, type = problem.graph, problem.graph.types[position]
         columns: list[list[Any]] = [[] for _ in problem.outputs]
         seeds: list[Any] = [None] * len(graph.inputs)
-        for element in range(type.size):
-            seeds[position] = seed(problem.algebra, type, element)
-            tangents = forward_sweep(graph, problem.algebra, values, seeds)
+        for elements in lane_chunks(problem, type.size):
+            lanes = BatchAlgebra(problem.algebra, len(elements))
+            one = len(elements) == 1
+            seeds[position] = (
+                seed(problem.algebra, type, elements[0]) if one else lane_seeds(lanes, type, elements)
+            )
+            tangents = forward_sweep(graph, problem.algebra if one else lanes, values, seeds)
             for column, j in zip(columns, problem.outputs, strict=True):
-                column.append(tangents[j] if j >= 0 else None)
+                tangent = tangents[j] if j >= 0 else None
+                column += [tangent] if one else lane_values(lanes, tangent)
         return [
             by_columns(problem.algebra, column, graph.type_of(j).shape, problem.block_type(j, position))
             for column, j in zip(columns, problem.outputs, strict=True)

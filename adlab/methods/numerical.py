@@ -1,9 +1,13 @@
-"""Numerical differentiation: perturb one element of one input at a time and look at how the outputs move.
+"""Numerical differentiation: perturb one element of one input and look at how the outputs move.
 
 Four schemes. *Forward* differences, (f(x + h) − f(x))/h, are off by h·f″/2 and by rounding, ε·|f|/h: the best
 step balances the two. *Central* differences, (f(x + h) − f(x − h))/2h, are off by h²·f‴/6. The *complex*
 step, Im f(x + ih)/h, subtracts nothing, so h may be tiny. *Richardson* extrapolates central differences of
 shrinking steps to h → 0 and reports how far its best two estimates lie apart.
+
+The perturbations of the elements of one array are evaluated together, in lanes of the batched program, as many as
+`adlab.transforms.batch.LANE_BYTES` allows. They go one by one through a program with recorded branches, which
+one perturbation may cross and another not, and in a trace.
 
 Where a step would cross a branch that the graph does not hold, central and forward differences are taken on
 the other side only, and the answer says so.
@@ -12,19 +16,21 @@ the other side only, and the answer says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from adlab.algebra.base import Algebra
 from adlab.algebra.complexstep import ComplexStepAlgebra
 from adlab.algebra.counting import Operations
 from adlab.algebra.numpy import NumpyAlgebra
 from adlab.algebra.traced import Traced
 from adlab.errors import BranchError, InputError, MethodError, TraceError
-from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, seed
+from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, lane_chunks, seed
+from adlab.transforms.batch import BatchAlgebra
 from adlab.transforms.costs import count_evaluation, times
 from adlab.transforms.evaluation import branch_error, evaluate_checked, failing_guard
 
@@ -120,68 +126,125 @@ def _transposed(parts: Sequence[Column], problem: Problem) -> tuple[tuple[Any, .
 
 
 class Sampler:
-    """The outputs as a function of one element of one input: t ↦ f(x + t·1ᵢ)."""
+    """The outputs as a function of one element of one input: t ↦ f(x + t·1ᵢ).
 
-    def __init__(self, problem: Problem, position: int, element: int, tally: Tally) -> None:
+    For several elements at once ``x``, steps and outputs have one entry for each along their first axis.
+    """
+
+    def __init__(self, problem: Problem, position: int, elements: range, tally: Tally) -> None:
         self.problem = problem
         self.position = position
-        self.element = element
+        self.elements = elements
         self.tally = tally
-        self.x = concrete(problem.args[position], element)
         self.type = problem.graph.types[position]
+        self.x = concrete(problem.args[position], elements)
 
-    def distance(self, t: float) -> float:
+    @property
+    def single(self) -> bool:
+        """Whether there is one element only, and so no axis for it."""
+        return len(self.elements) == 1
+
+    def distance(self, t: Any) -> Any:
         """Return the distance that x really moves when ``t`` is added in the input's dtype."""
-        x = self.type.dtype.type(self.x)
-        return float((x + self.type.dtype.type(t)) - x)
+        dtype = self.type.dtype
+        x = np.asarray(self.x, dtype)[()]
+        moved = (x + np.asarray(t, dtype)[()]) - x
+        return float(moved) if self.single else moved.astype(float)
 
-    def __call__(self, t: float) -> list[Any]:
+    def __call__(self, t: Any) -> list[Any]:
         """Return the outputs; BranchError where a recorded comparison turns out otherwise."""
         problem, args = self.problem, list(self.problem.args)
+        self.tally.count += len(self.elements)
+        if not self.single:
+            return self._lanes(problem.algebra, np.asarray(t, self.type.dtype))
         args[self.position] = self._moved(args[self.position], t)
-        self.tally.count += 1
         values = problem.algebra.run(problem.graph, args)
         guard = failing_guard(problem.graph, problem.algebra, values)
         if guard is not None:
             raise branch_error(problem.graph, problem.algebra, values, guard)
         return [_operand_value(problem, values, j) for j in problem.outputs]
 
+    def along_imaginary(self, t: float) -> list[Any]:
+        """Return the outputs at x + i·t, complex."""
+        problem, args, carrier = self.problem, list(self.problem.args), ComplexStepAlgebra()
+        self.tally.count += len(self.elements)
+        if not self.single:
+            return self._lanes(carrier, np.asarray(1j * t))
+        x = np.array(args[self.position], complex)
+        x.flat[self.elements[0]] += 1j * t
+        args[self.position] = x[()]
+        values = evaluate_checked(problem.graph, carrier, args)
+        return [
+            values[j] if j >= 0 else carrier.constant(problem.graph.constants[~j]) for j in problem.outputs
+        ]
+
+    def per_element(self, outputs: Sequence[Any]) -> list[Any]:
+        """Return outputs at the point itself in the layout of those at perturbed points."""
+        if self.single:
+            return list(outputs)
+        return [np.broadcast_to(y, (len(self.elements), *np.shape(y))) for y in outputs]
+
+    def _lanes(self, carrier: Algebra, t: Any) -> list[Any]:
+        """Return the outputs at all perturbed points, which one evaluation in lanes gives."""
+        problem, args, count = self.problem, list(self.problem.args), len(self.elements)
+        lanes = BatchAlgebra(carrier, count)
+        x = np.asarray(args[self.position])
+        moved = np.repeat(x.reshape(1, -1), count, axis=0).astype(np.result_type(x, t), copy=False)
+        moved[np.arange(count), self.elements] += t
+        args[self.position] = lanes.lanes(moved.reshape(count, *x.shape))
+        values = lanes.run(problem.graph, args)
+        constants = problem.graph.constants
+        found = [values[j] if j >= 0 else lanes.constant(constants[~j]) for j in problem.outputs]
+        return [lanes.spread(value) for value in found]
+
     def _moved(self, x: Any, t: float) -> Any:
         if isinstance(x, Traced) or not self.type.shape:
-            return x + seed(self.problem.algebra, self.type, self.element) * self.type.dtype.type(t)
+            return x + seed(self.problem.algebra, self.type, self.elements[0]) * self.type.dtype.type(t)
         moved = np.array(x)
-        moved.flat[self.element] += self.type.dtype.type(t)
+        moved.flat[self.elements[0]] += self.type.dtype.type(t)
         return moved
 
-    def scale(self) -> float:
+    def scale(self) -> Any:
         """Return max(|x|, 1), the length to which steps are relative."""
-        return max(abs(self.x), 1.0) if np.isfinite(self.x) else 1.0
+        if self.single:
+            return max(abs(self.x), 1.0) if np.isfinite(self.x) else 1.0
+        return np.where(np.isfinite(self.x), np.maximum(np.abs(self.x), 1.0), 1.0)
 
     def epsilon(self) -> float:
         """Return the machine epsilon of the input's dtype."""
         return float(np.finfo(self.type.dtype).eps)
 
-    def label(self) -> str:
-        """Return the element's name."""
+    def label(self, k: int = 0) -> str:
+        """Return the name of the ``k``-th element."""
         name = self.problem.graph.inputs[self.position]
-        place = np.unravel_index(self.element, self.type.shape) if self.type.shape else ()
+        place = np.unravel_index(self.elements[k], self.type.shape) if self.type.shape else ()
         return name + (f"[{', '.join(str(int(k)) for k in place)}]" if place else "")
 
 
-def concrete(value: Any, element: int) -> float:
-    """Return one element of an argument as a number; 1 where a trace has no example point to ask."""
+def concrete(value: Any, elements: range) -> Any:
+    """Return one element of an argument as a number, several as an array; 1 where a trace has no example point."""
     if isinstance(value, Traced):
         try:
             value = value.recorder.concrete(value.index)
         except TraceError:
             return 1.0
-    return float(np.ravel(value)[element])
+    flat = np.ravel(value)
+    return (
+        float(flat[elements[0]]) if len(elements) == 1 else flat[elements.start : elements.stop].astype(float)
+    )
+
+
+def _over(difference: Any, t: Any) -> Any:
+    """Return a difference of outputs by the distance that belongs to it."""
+    if np.ndim(t) == 0:
+        return difference / t
+    return difference / t.astype(difference.dtype).reshape(-1, *(1,) * (np.ndim(difference) - 1))
 
 
 def _per_element(
     scheme: Callable[[Sampler, list[Any], float | None], tuple[list[Any], list[Any]]],
 ) -> Callable[..., tuple[Column, Column]]:
-    """Return a scheme for whole inputs from one for a single element."""
+    """Return a scheme for whole inputs from one for a run of elements."""
 
     def run(
         problem: Problem, position: int, base: list[Any], h: float | None, tally: Tally
@@ -189,14 +252,23 @@ def _per_element(
         derivatives: Column = [[] for _ in base]
         errors: Column = [[] for _ in base]
         with np.errstate(all="ignore"):
-            for element in range(problem.graph.types[position].size):
-                found, bars = scheme(Sampler(problem, position, element, tally), base, h)
+            for elements in _runs(problem, problem.graph.types[position].size):
+                at = Sampler(problem, position, elements, tally)
+                found, bars = scheme(at, at.per_element(base), h)
                 for k in range(len(base)):
-                    derivatives[k].append(found[k])
-                    errors[k].append(bars[k] if bars else None)
+                    derivatives[k] += [found[k]] if at.single else list(found[k])
+                    bar = bars[k] if bars else None
+                    errors[k] += [bar] if at.single or bar is None else list(bar)
         return derivatives, errors
 
     return run
+
+
+def _runs(problem: Problem, count: int) -> Iterator[range]:
+    """Yield the elements in runs that are perturbed together."""
+    if problem.graph.guards:
+        return (range(k, k + 1) for k in range(count))
+    return lane_chunks(problem, count)
 
 
 # ---------------------------------------------------------------------------------------------------- schemes
@@ -213,7 +285,7 @@ def _forward(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
             f"The step h = {step:.3g} in {at.label()} crosses a branch; the difference looks backwards."
         )
         moved = at(t)
-    return [(after - before) / t for after, before in zip(moved, base, strict=True)], []
+    return [_over(after - before, t) for after, before in zip(moved, base, strict=True)], []
 
 
 def _central(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
@@ -226,7 +298,7 @@ def _central(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
         except BranchError:
             sides.append(None)
     if sides[0] is not None and sides[1] is not None:
-        return [(plus - minus) / (right + left) for plus, minus in zip(sides[0], sides[1], strict=True)], []
+        return [_over(plus - minus, right + left) for plus, minus in zip(sides[0], sides[1], strict=True)], []
     return _one_sided(at, base, right if sides[0] is not None else -left, sides[0] or sides[1]), []
 
 
@@ -243,12 +315,15 @@ def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -
     return [(4 * n - 3 * b - f) / (2 * t) for n, b, f in zip(near, base, far, strict=True)]
 
 
-def _usable(at: Sampler, t: float) -> float:
+def _usable(at: Sampler, t: Any) -> Any:
     """Return the distance that a step of ``t`` really moves x, or raise InputError if it moves nothing."""
     moved = at.distance(t)
-    if moved == 0 and np.isfinite(at.x):
+    still = np.ravel((moved == 0) & np.isfinite(at.x))
+    if still.any():
+        k = int(np.argmax(still))
+        step, x = (np.broadcast_to(value, still.shape)[k] for value in (np.abs(t), at.x))
         raise InputError(
-            f"The step h = {abs(t):.3g} vanishes next to {at.label()} = {at.x:.6g}; give a larger h, or None "
+            f"The step h = {step:.3g} vanishes next to {at.label(k)} = {x:.6g}; give a larger h, or None "
             "for the default."
         )
     return moved
@@ -261,14 +336,7 @@ def _complex(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
             "Use scheme='central', or the forward or reverse method."
         )
     step = COMPLEX_STEP if h is None else float(h)
-    problem, args = at.problem, list(at.problem.args)
-    x = np.array(args[at.position], complex)
-    x.flat[at.element] += 1j * step
-    args[at.position] = x[()]
-    at.tally.count += 1
-    carrier = ComplexStepAlgebra()
-    values = evaluate_checked(problem.graph, carrier, args)
-    return [np.imag(v) / step for v in carrier.outputs(problem.graph, values)], []
+    return [np.imag(y) / step for y in at.along_imaginary(step)], []
 
 
 def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:
@@ -299,12 +367,12 @@ def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any
 
 def _difference_row(at: Sampler, base: list[Any], step: float) -> list[Any]:
     right, left = _usable(at, step), -_usable(at, -step)
-    return [(plus - minus) / (right + left) for plus, minus in zip(at(right), at(-left), strict=True)]
+    return [_over(plus - minus, right + left) for plus, minus in zip(at(right), at(-left), strict=True)]
 
 
 def _noise(at: Sampler, base: list[Any], step: float) -> list[Any]:
     """Return what rounding alone may do to a difference."""
-    return [at.epsilon() * np.abs(b) / step for b in base]
+    return [_over(at.epsilon() * np.abs(b), step) for b in base]
 
 
 def _extrapolate(

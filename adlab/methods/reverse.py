@@ -1,7 +1,8 @@
 """Reverse mode: run the program once, then pull cotangents back through it, one pass per output element.
 
 Every node's adjoint is the sum, over the nodes that use it, of the local partial times their adjoint. A
-scalar function takes one pass, however many inputs it has; that is why networks are trained with it.
+scalar function takes one pass, however many inputs it has; that is why networks are trained with it. Over
+numbers the cotangents of an array output go back through the program together, in lanes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from adlab.methods.base import (
     Method,
     Problem,
     by_rows,
+    lane_chunks,
+    lane_seeds,
+    lane_values,
     seed,
 )
+from adlab.transforms.batch import BatchAlgebra
 from adlab.transforms.costs import count_evaluation, count_reverse, times
 from adlab.transforms.evaluation import evaluate_checked
 from adlab.transforms.sweeps import reverse_sweep
@@ -45,11 +50,14 @@ class Reverse(Method):
         """Return the blocks of one output by all inputs."""
         graph, type = problem.graph, problem.graph.type_of(output)
         rows: list[list[Any]] = [[] for _ in problem.wrt]
-        for element in range(type.size):
-            seeds = [(output, seed(problem.algebra, type, element))]
-            adjoints = reverse_sweep(graph, problem.algebra, values, seeds, problem.wrt)
+        for elements in lane_chunks(problem, type.size):
+            lanes = BatchAlgebra(problem.algebra, len(elements))
+            one = len(elements) == 1
+            start = seed(problem.algebra, type, elements[0]) if one else lane_seeds(lanes, type, elements)
+            carrier = problem.algebra if one else lanes
+            adjoints = reverse_sweep(graph, carrier, values, [(output, start)], problem.wrt)
             for row, position in zip(rows, problem.wrt, strict=True):
-                row.append(adjoints[position])
+                row += [adjoints[position]] if one else lane_values(lanes, adjoints[position])
         return tuple(
             by_rows(problem.algebra, row, graph.types[position].shape, problem.block_type(output, position))
             for row, position in zip(rows, problem.wrt, strict=True)

@@ -12,9 +12,13 @@ from types import MappingProxyType
 from adlab.ir.builder import INPUT
 from adlab.ir.primitive import Primitive
 from adlab.primitives.elementwise import ELEMENTWISE
+from adlab.primitives.linalg import LINALG
+from adlab.primitives.remainders import REMAINDERS
+from adlab.primitives.sorting import SORTING
+from adlab.primitives.special import SPECIAL
 from adlab.primitives.tensor import TENSOR
 
-ROWS: tuple[Primitive, ...] = ELEMENTWISE + TENSOR
+ROWS: tuple[Primitive, ...] = ELEMENTWISE + REMAINDERS + SPECIAL + TENSOR + SORTING + LINALG
 
 TABLE: Mapping[str, Primitive] = MappingProxyType({row.name: row for row in (INPUT, *ROWS)})
 """Every row by its name."""

@@ -20,7 +20,7 @@ from adlab.ir.constant import PI
 from adlab.ir.primitive import Domain, Kink, Notation, Primitive
 from adlab.primitives import infer
 from adlab.primitives.notation import ATOM, COMPARE, NEGATIVE, POWER, PRODUCT, SUM, function, infix, wrapped
-from adlab.primitives.rules import Elementwise, Partial, literal
+from adlab.primitives.rules import Elementwise, NoPartial, Partial, literal
 
 INF, NAN = float("inf"), float("nan")
 
@@ -472,7 +472,7 @@ SPECIAL = (
     row("digamma", "scipy.special:digamma", lambda A, y, x: A.polygamma(1, x),
         notation=function("digamma", r"\psi"),
         domain=over(0.2, 9.0, NO_POLE, -0.5, 1e-12, 1e12), aliases=("psi",), summary="derivative of ln Γ"),
-    row("polygamma", polygamma_scipy, None, lambda A, y, n, x: A.polygamma(n + 1, x),
+    row("polygamma", polygamma_scipy, NoPartial("its order"), lambda A, y, n, x: A.polygamma(n + 1, x),
         mpmath=lambda mp, n, x: mp.psi(int(n), x),
         domain=over2((1, 4), (0.2, 9.0), f"{NO_POLE}; n = 1, 2, …"),
         ulps=8.0, summary="n-th derivative of digamma"),

@@ -15,13 +15,27 @@ from typing import Any
 
 import numpy as np
 
-from adlab.errors import MethodError
+from adlab.errors import MissingRuleError
 from adlab.ir.constant import Constant
 from adlab.ir.primitive import Site
 from adlab.ir.types import BOOL, Shape, Type, common_dtype, normalise_axes, reduced_shape
 
 Partial = Callable[..., Any]
 """A function of ``(A, y, *xs)``: the derivative of the result ``y`` by one operand."""
+
+
+@dataclass(frozen=True)
+class NoPartial:
+    """The partial by an operand that has a derivative of which no formula is known: refused when it is needed."""
+
+    operand: str
+
+    def __call__(self, A: Any, y: Any, *xs: Any) -> Any:
+        """Refuse in one sentence."""
+        raise MissingRuleError(
+            f"No rule is known for the derivative of a function by {self.operand}, and an argument that is "
+            "differentiated takes part in it; hold it fixed with ad.stop_gradient, or use method='numerical'."
+        )
 
 
 def scale(value: Any, partial: Any) -> Any:
@@ -179,6 +193,25 @@ class Reduction:
         return self.weights(A, site) * expand(A, cotangent, site)
 
 
+class Joint:
+    """A rule that finds the cotangents of all its operands in one go, such as that of a held graph.
+
+    Abstract in `jvp` and `pull`; the reverse sweep asks `pull` once for all the operands it wants.
+    """
+
+    def jvp(self, A: Any, site: Site, tangents: Sequence[Any]) -> Any:
+        """Return the output's tangent."""
+        raise NotImplementedError
+
+    def pull(self, A: Any, site: Site, cotangent: Any, positions: Sequence[int]) -> Sequence[Any]:
+        """Return the contributions to the operands at ``positions``, None where there is none."""
+        raise NotImplementedError
+
+    def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
+        """Return the contribution to one operand."""
+        return self.pull(A, site, cotangent, (position,))[0]
+
+
 @dataclass(frozen=True)
 class Custom:
     """A rule given as functions of the whole operation; a missing one is an error when it is needed."""
@@ -190,14 +223,14 @@ class Custom:
         """Return the given forward rule's tangent."""
         if self.forward is None:
             name = site.primitive.name
-            raise MethodError(f"{name} has no forward rule; use reverse mode or give it a jvp.")
+            raise MissingRuleError(f"{name} has no forward rule; use reverse mode or give it a jvp.")
         return self.forward(A, site, tangents)
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the given reverse rule's contribution."""
         if self.backward is None:
             name = site.primitive.name
-            raise MethodError(f"{name} has no reverse rule; use forward mode or give it a vjp.")
+            raise MissingRuleError(f"{name} has no reverse rule; use forward mode or give it a vjp.")
         return self.backward(A, site, cotangent, position)
 
 

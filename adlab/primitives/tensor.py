@@ -111,6 +111,21 @@ def _reversed_cumsum(A: Any, cotangent: Any, position: int, site: Site) -> Any:
     return A.index(A.cumsum(A.index(cotangent, index=backwards), axis=axis), index=backwards)
 
 
+def _norm(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
+def _exact_norm(library: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.frompyfunc(library.sqrt, 1, 1)(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _directions(A: Any, site: Site) -> Any:
+    """Return x/√Σx², and 0 for zero vectors: there it is the subgradient of least norm."""
+    size = expand(A, site.y, site)
+    return site.xs[0] / A.where(A.equal(size, 0), literal(A, 1, size), size)
+
+
+AT_ZERO = (Kink("all elements are 0", "0, the subgradient of least norm"),)
 SHARED = (Kink("two elements share the extreme", "they share the derivative equally"),)
 
 REDUCTIONS = (
@@ -124,6 +139,8 @@ REDUCTIONS = (
         notation=function("min", r"\min"), kinks=SHARED, summary="smallest element over axes"),
     row("prod",   _reducer(np.prod), infer.reduction, Reduction(_products_of_others),
         notation=function("prod", r"\prod"), summary="product over axes; exact where a factor is 0"),
+    row("norm",   _norm,             infer.reduction, Reduction(_directions),
+        sympy=_exact_norm, mpmath=_exact_norm, kinks=AT_ZERO, summary="√Σx² over axes"),
     row("cumsum", lambda x, axis: np.cumsum(x, axis=axis), infer.along, Linear(_reversed_cumsum),
         summary="running sum along an axis"),
 )  # fmt: skip

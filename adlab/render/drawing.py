@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from adlab.algebra.notation import NOTATION, Literal, Symbol, Term
+from adlab.algebra.notation import NOTATION, Symbol, Term
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Site
@@ -80,7 +80,7 @@ class _RunStyle(Style):
 
 
 RUN_STYLE = _RunStyle()
-HOLE = Symbol("□")
+HOLE = Symbol("…")
 UNKNOWN = "·"
 """What is not computed is a dot, never 0."""
 _NAME = re.compile("\ue000([^\ue001]*)\ue001([^\ue002]*)\ue002")
@@ -205,6 +205,10 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def __repr__(self) -> str:
+        boxes, arrows = len(self.picture.boxes), len(self.picture.arrows)
+        return f"<Drawing of {boxes} boxes and {arrows} arrows: {self.picture.title}>"
 
 
 def draw_graph(
@@ -403,16 +407,24 @@ class _Painter:
         return (*name, (" = ", ""), *runs_of(write(row.formula, RUN_STYLE)))
 
     def _operation_title(self, i: int) -> Runs:
-        """Return the operation's name, or its formula with □ for the array where a number takes part: "0.1 · □"."""
+        """Return the operation's name, or its formula where a number or input takes part: "0.1 · …", "… − Y".
+
+        The dots are whatever arrives by an arrow; without the formula nothing would say which operand is which.
+        """
         formula = self.rows[i].formula
-        if formula is None or not any(
-            isinstance(arg.head, Literal) and not np.ndim(arg.value) for arg in formula.args
-        ):
-            return ((self.graph.primitives[i].name, "b"),)
-        boxes = tuple(
-            arg if isinstance(arg.head, Literal) else Term(HOLE, (), arg.value) for arg in formula.args
-        )
-        return ((write(Term(formula.head, boxes, formula.value, formula.params)), "b"),)
+        name: Runs = ((self.graph.primitives[i].name, "b"),)
+        if formula is None or len(formula.args) < 2:
+            return name
+        first = len(self.graph.inputs)
+        parts = []
+        for j, arg in zip(self.graph.operands[i], formula.args, strict=True):
+            if j < 0:
+                parts.append(arg if not np.ndim(arg.value) else Term(Symbol("constant"), (), None))
+            else:
+                parts.append(Term(Symbol(_greek(self.graph.inputs[j])) if j < first else HOLE, (), None))
+        if sum(part.head is HOLE for part in parts) > 1:
+            return name
+        return ((write(Term(formula.head, tuple(parts), None, formula.params)), "b"),)
 
     def _scalar_rows(self, i: int) -> tuple[Row, ...]:
         row, rows = self.rows[i], []

@@ -39,7 +39,10 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph[int]:
 
 
 def to_sympy(graph: Graph) -> Any:
-    """Return the outputs as SymPy expressions: one, or a tuple of several; arrays as object arrays of expressions."""
+    """Return the outputs as SymPy expressions in plain symbols named as the inputs; elements as ``x_0_1``.
+
+    One expression, or a tuple of several; arrays as object arrays of expressions.
+    """
     import numpy as np
 
     from adlab.algebra.exact import SympyAlgebra
@@ -58,5 +61,16 @@ def to_sympy(graph: Graph) -> Any:
         raise MethodError(
             "This graph has more than a million elements; SymPy expressions of that size are of no use."
         )
-    outputs = algebra.outputs(graph, algebra.run(graph, inputs))
+    symbols = [s for x in inputs for s in np.asarray(x, dtype=object).ravel()]
+    names = {symbol: algebra.library.Symbol(symbol.name) for symbol in symbols}
+    outputs = [_renamed(output, names) for output in algebra.outputs(graph, algebra.run(graph, inputs))]
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def _renamed(value: Any, names: dict[Any, Any]) -> Any:
+    """Return expressions with the real symbols of the evaluation replaced by plain ones, as users write them."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        return np.vectorize(lambda e: e.xreplace(names), otypes=[object])(value)
+    return value.xreplace(names)

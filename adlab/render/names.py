@@ -30,12 +30,23 @@ SPECIAL = {
     "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
 }  # fmt: skip
 
+MATHS = {
+    char: rf"\ensuremath{{{command}}}"
+    for char, command in {
+        "−": "-", "·": r"\cdot ", "×": r"\times ", "∂": r"\partial ", "ε": r"\varepsilon ", "∞": r"\infty ",
+        "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "→": r"\to ", "√": r"\surd ", "π": r"\pi ", "σ": r"\sigma ",
+        "α": r"\alpha ", "Γ": r"\Gamma ", "½": r"\tfrac12 ", "±": r"\pm ", "‖": r"\|", "²": "^2", "³": "^3",
+        "′": "^{\\prime}", "″": "^{\\prime\\prime}", "‴": "^{\\prime\\prime\\prime}",
+    }.items()
+}  # fmt: skip
+"""Mathematical characters in prose, which pdflatex does not know."""
+
 _INDEXED = re.compile(r"(.*?[^\d_])_?(\d+)", re.DOTALL)
 
 
 def latex_words(text: str) -> str:
     """Return plain text with every character that LaTeX would take for a command spelled out."""
-    return "".join(SPECIAL.get(char, char) for char in text)
+    return "".join(SPECIAL.get(char, MATHS.get(char, char)) for char in text)
 
 
 def latex_name(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from adlab.errors import RenderError
 from adlab.ir.graph import Graph
 from adlab.ir.index import numpy_index
 from adlab.ir.primitive import Primitive
@@ -101,6 +102,11 @@ class _Writer:
 
     def expression(self, primitive: Primitive, xs: list[str], params: dict[str, Any]) -> str:
         """Return one operation as Python source."""
+        if primitive.composite:
+            raise RenderError(
+                f"{params['name']} is a loop held as one node, which to_python cannot write yet; "
+                "write it with Python's own for, or export the graph with to_json."
+            )
         if primitive.name in INFIX:
             return INFIX[primitive.name].format(*(f"({x})" if x.startswith("-") else x for x in xs))
         if primitive.name in STRUCTURAL:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from adlab.render.tables import Column, Entry, Line, Phrase, Sheet, Table, render_table
+from adlab.render.formats import render_table
+from adlab.render.tables import Column, Entry, Line, Phrase, Sheet, Table
 from adlab.reports.rows import RowFacts
 
 WORDS = {

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from adlab.render.formats import render_table
 from adlab.render.numbers import significant
-from adlab.render.tables import Column, Entry, Line, Sheet, Table, Value, render_table
+from adlab.render.tables import Column, Entry, Line, Sheet, Table, Value, plain_table
 from adlab.reports.checking import CheckReport
 from adlab.reports.comparison import Comparison, MethodReport
 from adlab.reports.gradient import GradientReport
 
-Report = TypeVar("Report", Comparison, CheckReport, GradientReport)
+
+class PlainData(Protocol):
+    """A report that can say itself as plain data."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+
+
+Report = TypeVar("Report", bound=PlainData)
 
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
@@ -46,6 +55,10 @@ class Shown(Generic[Report]):
         """Return what is shown, before a format is chosen."""
         raise NotImplementedError
 
+    def data(self) -> Sheet | Table:
+        """Return what a machine reads: one table of plain numbers."""
+        return self.sheet()
+
     def render(self, format: str = "text", **options: Any) -> str:
         """Return the report in a format: text, markdown, latex, html, csv or json.
 
@@ -58,8 +71,9 @@ class Shown(Generic[Report]):
         """
         if format == "json":
             return self.to_json()
-        if format != "csv":
-            options.setdefault("digits", DIGITS)
+        if format == "csv":
+            return render_table(self.data(), format, **options)
+        options.setdefault("digits", DIGITS)
         return render_table(self.sheet(), format, **options)
 
     def to_text(self, **options: Any) -> str:
@@ -101,6 +115,10 @@ class ShownComparison(Shown[Comparison]):
 
     def __getitem__(self, name: str) -> MethodReport:
         return self.report[name]
+
+    def data(self) -> Table:
+        """Return one line per method with plain numbers."""
+        return plain_table(*self.report.table())
 
     def sheet(self) -> Sheet:
         """Return the table of methods against the reference, then a sentence for each method."""

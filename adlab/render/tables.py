@@ -29,7 +29,6 @@ __all__ = [
     "Table",
     "Value",
     "plain_table",
-    "render_table",
 ]
 
 
@@ -238,47 +237,3 @@ def plain_table(
 
 def _is_number(cell: Any) -> bool:
     return cell is not None and not isinstance(cell, str)
-
-
-FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
-
-
-def render_table(table: Table | Sheet, format: str = "text", **options: Any) -> str:
-    """Return a table in a format.
-
-    Parameters
-    ----------
-    table : Table or Sheet
-        As `plain_table` returns it.
-    format : {"text", "markdown", "latex", "html", "csv", "json"}
-    **options
-        What the format takes: ``digits`` and ``full`` for all but CSV and JSON, which have all digits;
-        ``ascii``, ``width`` and ``color`` for text; ``document`` for LaTeX; ``page`` for HTML.
-
-    Raises
-    ------
-    InputError
-        If there is no such format.
-
-    Examples
-    --------
-    >>> table = plain_table(("method", "error"), [("forward", 0.0), ("numerical", 2.5e-9)])
-    >>> print(render_table(table))
-    method      error
-    forward     0
-    numerical   2.5e−9
-    """
-    from adlab.render import table_csv, table_html, table_json, table_latex, table_markdown, table_text
-
-    writers = {
-        "text": table_text.to_text,
-        "markdown": table_markdown.to_markdown,
-        "latex": table_latex.to_latex,
-        "html": table_html.to_html,
-        "csv": table_csv.to_csv,
-        "json": table_json.to_json,
-    }
-    if format not in writers:
-        raise InputError(f"The format {format!r} is unknown; it is one of {', '.join(FORMATS)}.")
-    sheet = table if isinstance(table, Sheet) else Sheet((), (table,))
-    return writers[format](sheet, **options)  # type: ignore[operator,no-any-return]

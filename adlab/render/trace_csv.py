@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adlab.render.table_csv import write_csv
-from adlab.render.trace import output_name, shown_rows
+from adlab.render.trace_rows import output_name, shown_rows
 from adlab.reports.trace import Trace
 
 HEADERS = ("row", "name", "label", "scope", "quantity", "wrt", "formula", "substituted", "value")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from adlab.render.table_json import dump
-from adlab.render.trace import ShownAdjoint, ShownCell, ShownRow, output_name, shown_rows
+from adlab.render.trace_rows import ShownAdjoint, ShownCell, ShownRow, output_name, shown_rows
 from adlab.reports.trace import Trace
 
 

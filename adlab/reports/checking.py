@@ -114,7 +114,12 @@ class CheckReport:
         """The outcome in words."""
         if self.passed:
             worst = max((row.error for row in self.rows), default=0.0)
-            return f"The derivatives agree: the largest error is {worst:.3g}."
+            agree = f"The derivatives agree: the largest error is {worst:.3g}."
+            if not self.kinks:
+                return agree
+            kink = self.kinks[0]
+            sides = f"{kink.right:.6g} from the right and {kink.left:.6g} from the left"
+            return f"On a kink in {kink.input} there is no derivative ({sides}), so nothing is compared there. {agree}"
         row = next(row for row in self.rows if not row.passed)
         off = f"The {row.method} derivative is off from the {row.against} by {row.error:.3g}"
         wrong = f"{off}, where {row.tolerance:.3g} is allowed"
@@ -337,7 +342,7 @@ def _checking_difference(
         return None, 0.0, f"The central difference at h = {CHECKING_STEP:g} was left out: {error}"
     bar = 10 * (truncation + rounding)
     size = float(np.max(np.abs(_flat(found.jacobians)), initial=1))
-    allowed = tolerance * max(size, 1.0) + (bar if np.isfinite(bar) else 0.0)
+    allowed = tolerance * max(size, 1.0) + (bar if np.isfinite(bar) else np.inf)
     return _flat(found.jacobians), allowed, ""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from adlab.algebra.exact import MpmathAlgebra
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import AdlabError, InputError
 from adlab.frontends.dispatch import to_graph
@@ -24,7 +25,7 @@ from adlab.methods.base import Cost, Derivative, make_problem
 from adlab.methods.numerical import SCHEMES
 from adlab.methods.reference import Kinked, Reference, absolute_error, reference, relative_error, ulps
 from adlab.reports.badvalues import BadNode, first_bad_node, nodes_on_kinks
-from adlab.transforms.evaluation import flatten_args
+from adlab.transforms.evaluation import evaluate_checked, flatten_args
 
 HALF = 0.5 + 1e-9
 """Within half a unit in the last place no other number is closer."""
@@ -127,12 +128,15 @@ class Comparison:
         In the order of the table of methods; further schemes of numerical differentiation follow.
     bad : BadNode or None
         The first node with an infinite or undefined value, if there is one.
+    remarks : tuple of str
+        Where the value itself is wrong, where a value is held constant on purpose.
     """
 
     point: Mapping[str, Any]
     reference: ReferenceReport
     methods: tuple[MethodReport, ...]
     bad: BadNode | None = None
+    remarks: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> MethodReport:
         for report in self.methods:
@@ -153,7 +157,7 @@ class Comparison:
         )
         bad = (self.bad.sentence,) if self.bad else ()
         missing = (f"There is no reference: {self.reference.reason}",) if self.reference.reason else ()
-        return bad + kinks + self.reference.notes + missing
+        return bad + self.remarks + kinks + self.reference.notes + missing
 
     def table(self) -> tuple[list[str], list[list[Any]]]:
         """Return headings and one row of raw values per method, for a renderer to format."""
@@ -220,9 +224,9 @@ def plain(value: Any) -> Any:
 def compare(
     f: Any,
     *args: Any,
-    methods: Sequence[str] | None = None,
-    wrt: Sequence[str] | None = None,
-    schemes: Sequence[str] = (),
+    methods: str | Sequence[str] | None = None,
+    wrt: str | Sequence[str] | None = None,
+    schemes: str | Sequence[str] = (),
     digits: int = 50,
 ) -> Comparison:
     """Differentiate a function by every method and compare with a reference of fifty digits.
@@ -232,11 +236,11 @@ def compare(
     f : callable, str, sympy expression or Graph
     *args
         The point.
-    methods : sequence of str, optional
+    methods : str or sequence of str, optional
         Which methods; by default all four.
-    wrt : sequence of str, optional
+    wrt : str or sequence of str, optional
         Names of the inputs to differentiate by; by default all that hold numbers.
-    schemes : sequence of str
+    schemes : str or sequence of str
         Further schemes of numerical differentiation, reported as ``numerical:forward`` and so on.
     digits : int
         Of the reference.
@@ -254,7 +258,8 @@ def compare(
     >>> report["reverse"].ulps < 4
     True
     """
-    names = tuple(METHODS) if methods is None else tuple(methods)
+    names = tuple(METHODS) if methods is None else _words(methods)
+    schemes, wrt = _words(schemes), None if wrt is None else _words(wrt)
     for name in names:
         method_named(name)
     for scheme in schemes:
@@ -266,6 +271,11 @@ def compare(
             "compare takes a function of numbers; this one closes over a value of a trace that is still open."
         )
     return compare_graph(recording.graph, flatten_args(recording.graph, args), names, wrt, schemes, digits)
+
+
+def _words(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one name or several as a tuple."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def compare_graph(
@@ -287,7 +297,8 @@ def compare_graph(
     reports += [question.report(f"numerical:{scheme}", scheme=scheme) for scheme in schemes]
     nodes = NUMPY.run(graph, values)
     point = {graph.inputs[k]: values[k] for k in positions}
-    return Comparison(point, question.reference_report(), tuple(reports), first_bad_node(graph, nodes))
+    bad = first_bad_node(graph, nodes)
+    return Comparison(point, question.reference_report(), tuple(reports), bad, question.remarks(nodes))
 
 
 class _Question:
@@ -383,10 +394,35 @@ class _Question:
             exact.notes,
         )
 
+    def remarks(self, nodes: Sequence[Any]) -> tuple[str, ...]:
+        """Return what a reader should know besides: a value that rounding destroyed, a gradient that is stopped."""
+        found = []
+        if self.exact is not None:
+            values = [
+                nodes[j] if j >= 0 else NUMPY.constant(self.graph.constants[~j]) for j in self.graph.outputs
+            ]
+            pairs = zip(values, self.exact.values, strict=True)
+            worst = max((relative_error(value, exact) for value, exact in pairs), default=0.0)
+            if COARSE_VALUE < worst < np.inf:
+                found.append(
+                    f"The value itself is off by {worst:.2g} of its size, by rounding in the evaluation: the problem is "
+                    "ill-conditioned here as it is written, and no method's derivative is worth more than its value."
+                )
+        if any(primitive.name == "stop_gradient" for primitive in self.graph.primitives):
+            found.append(
+                "stop_gradient holds a value constant in forward and reverse mode; differences, the symbolic method and "
+                "the reference differentiate through it, so they answer another question."
+            )
+        return tuple(found)
+
     def _text(self, number: Any) -> str:
         import mpmath
 
         return str(mpmath.nstr(number, self.digits)) if not isinstance(number, bool) else str(number)
+
+
+COARSE_VALUE = 1e-10
+"""A relative error of the value beyond this is worth a remark."""
 
 
 def timed(run: Callable[[], Any]) -> tuple[Any, float]:
@@ -429,6 +465,8 @@ def _reasons(
         return [_kink_reason(question, found)]
     if relative is None or absolute is None or distance is None:
         return ["There is no reference to compare with."]
+    if np.isnan(absolute) or not _all_finite(question.exact):
+        return [_infinite_reason(question, found)]
     if distance <= HALF:
         return ["Exact to the last bit: the reference, rounded, is this number."]
     if not np.isfinite(absolute):
@@ -438,7 +476,15 @@ def _reasons(
         if sitting and relative > COARSE:
             return [f"Off by {absolute:.3g}, although the function is smooth here: {sitting[0].sentence}"]
         return [f"Off by {distance:.3g} ulp: rounding of the single operations, {absolute:.3g} in size."]
-    return [_numerical_reason(question, scheme, absolute)]
+    return [_numerical_reason(question, found, scheme, absolute)]
+
+
+def _all_finite(exact: Reference | None) -> bool:
+    """Return whether every value and derivative of the reference is a finite number or an infinite limit."""
+    if exact is None:
+        return False
+    blocks = [*exact.values, *(block for row in exact.jacobians for block in row)]
+    return not any(np.any(np.isnan(np.asarray(block, dtype=object).astype(float))) for block in blocks)
 
 
 def _infinite_reason(question: _Question, found: Derivative) -> str:
@@ -478,23 +524,92 @@ def _conventions(graph: Graph) -> list[str]:
     return [f"{name} at {kink.where}: {kink.convention}" for name, row in rows.items() for kink in row.kinks]
 
 
-def _numerical_reason(question: _Question, scheme: str, absolute: float) -> str:
-    """Say how much of a difference's error is truncation and how much is rounding, from a second step twice
-    as large.
-    """
+def _numerical_reason(question: _Question, found: Derivative, scheme: str, absolute: float) -> str:
+    """Say how much of a difference's error is truncation and how much is rounding."""
     if scheme == "complex":
         return (
             f"Off by {absolute:.3g}: the complex step subtracts nothing; this is rounding of the operations."
         )
     if scheme == "richardson":
         return f"Off by {absolute:.3g}: what extrapolation to h → 0 leaves of truncation and rounding."
-    h, truncation, rounding = difference_errors(question.graph, question.values, question.positions, scheme)
-    larger = "truncation is the larger part" if truncation > rounding else "rounding is the larger part"
-    order = "h²·f‴/6" if scheme == "central" else "h·f″/2"
+    parts = _difference_parts(question, found, scheme)
+    if parts is None:
+        return f"Off by {absolute:.3g}: truncation and rounding of the difference, which could not be told apart here."
+    h, truncation, rounding = parts
+    larger = "truncation" if truncation > rounding else "rounding"
     return (
-        f"Off by {absolute:.3g}: with h = {h:.3g} truncation is about {order} = {truncation:.2g} "
-        f"and rounding about ε·|f|/h = {rounding:.2g}; {larger}."
+        f"Off by {absolute:.3g} with h = {h:.3g}: computed exactly, the same difference would be off by "
+        f"{truncation:.2g} (truncation); the other {rounding:.2g} is rounding. So it is mostly {larger}."
     )
+
+
+def _difference_parts(
+    question: _Question, found: Derivative, scheme: str
+) -> tuple[float, float, float] | None:
+    """Return step, truncation and rounding of the worst element, measured: the same difference in many digits.
+
+    Truncation is what the difference is off by without rounding; the rest of its error is rounding.
+    """
+    assert question.exact is not None
+    worst = _worst_element(found, question.exact)
+    if worst is None:
+        return None
+    row, column, place, error = worst
+    position = question.positions[column]
+    type, shape = question.graph.types[position], question.graph.types[position].shape
+    element = place[len(place) - len(shape) :]
+    x = float(np.asarray(question.values[position])[element])
+    epsilon = float(np.finfo(type.dtype).eps)
+    h = epsilon ** (1 / 3 if scheme == "central" else 1 / 2) * max(1.0, abs(x))
+    try:
+        slopes = _exact_difference(question, position, element, scheme, h)
+    except (AdlabError, ArithmeticError, TypeError, ValueError):
+        return None
+    slope = np.asarray(slopes[row], dtype=object)[place[: len(place) - len(shape)]]
+    exact = np.asarray(question.exact.jacobians[row][column], dtype=object)[place]
+    truncation, total = float(abs(slope - exact)), float(error)
+    if not np.isfinite(truncation):
+        return None
+    computed = float(np.asarray(found.jacobians[row][column])[place])
+    return h, truncation, float(abs(computed - slope)) if np.isfinite(total) else total
+
+
+def _worst_element(found: Derivative, exact: Reference) -> tuple[int, int, tuple[int, ...], float] | None:
+    """Return (output, column, element, error) of the largest finite error of a Jacobian."""
+    best: tuple[int, int, tuple[int, ...], float] | None = None
+    for row, (blocks, truths) in enumerate(zip(found.jacobians, exact.jacobians, strict=True)):
+        for column, (block, truth) in enumerate(zip(blocks, truths, strict=True)):
+            apart = np.abs(np.asarray(block, dtype=float) - np.asarray(truth, dtype=object).astype(float))
+            if apart.size == 0 or not np.any(np.isfinite(apart)):
+                continue
+            place = tuple(int(k) for k in np.unravel_index(int(np.nanargmax(apart)), apart.shape))
+            if best is None or apart[place] > best[3]:
+                best = (row, column, place, float(apart[place]))
+    return best
+
+
+def _exact_difference(
+    question: _Question, position: int, element: tuple[int, ...], scheme: str, h: float
+) -> list[Any]:
+    """Return the difference of every output by one input element, in sixty digits, with the step ``h``."""
+    carrier = MpmathAlgebra(60)
+
+    def outputs(t: float) -> list[Any]:
+        inputs = [carrier.array(np.asarray(v)) for v in question.values]
+        moved = carrier.number(t)
+        if element:
+            inputs[position] = np.array(inputs[position], dtype=object)
+            inputs[position][element] = inputs[position][element] + moved
+        else:
+            inputs[position] = inputs[position] + moved
+        return carrier.outputs(question.graph, evaluate_checked(question.graph, carrier, inputs))
+
+    low = outputs(-h) if scheme == "central" else outputs(0.0)
+    width = carrier.number(2 * h if scheme == "central" else h)
+    return [
+        (np.asarray(b, dtype=object) - np.asarray(a, dtype=object)) / width
+        for a, b in zip(low, outputs(h), strict=True)
+    ]
 
 
 def difference_errors(

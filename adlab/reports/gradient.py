@@ -69,7 +69,7 @@ def gradient_report(
     leaves : sequence
         One NumPy value per input.
     method : str
-        "reverse", "forward", "symbolic" or "numerical".
+        "reverse", "forward", "symbolic", "numerical", or "auto" for the cheaper of the first two.
     scalar : bool
         Whether to insist on one scalar result.
     **options
@@ -93,5 +93,5 @@ def gradient_report(
     }
     bad = first_bad_node(graph, evaluate(graph, NUMPY, leaves))
     return GradientReport(
-        method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad
+        found.method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad
     )

@@ -14,7 +14,7 @@ from adlab.algebra.notation import NOTATION, Term, literal, symbol
 from adlab.errors import InputError
 from adlab.ir.primitive import Primitive
 from adlab.primitives import NAMES, ROWS
-from adlab.primitives.rules import Bilinear, Custom, Elementwise, Linear, Reduction
+from adlab.primitives.rules import Bilinear, Custom, Elementwise, Linear, NoPartial, Reduction
 
 OPERANDS = "abcdef"
 
@@ -124,5 +124,8 @@ def _formulas(primitive: Primitive) -> tuple[Term | None, tuple[Any, ...]]:
         return formula if isinstance(formula, Term) else None, ()
     y = symbol("y", "", formula.value)
     shown = primitive.rule.textbook or primitive.rule.partials
-    found = tuple(None if partial is None else partial(NOTATION, y, *xs) for partial in shown)
+    found = tuple(
+        None if partial is None or isinstance(partial, NoPartial) else partial(NOTATION, y, *xs)
+        for partial in shown
+    )
     return formula, tuple(p if p is None or isinstance(p, Term) else literal(p) for p in found)

@@ -410,7 +410,7 @@ class _TraceBuilder:
         )
         if np.prod(shape, dtype=float) > LONG_RULE:  # too large to be written: only its shape will be
             return derivative(of, operand, np.broadcast_to(np.nan, shape))
-        if not site.primitive.composite:
+        if "graph" not in site.params:
             return derivative(of, operand, self._small_jacobian(i, position))
         xs = [
             NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j]

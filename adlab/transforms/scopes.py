@@ -8,7 +8,7 @@ by entry (``layer``, ``layer#2``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adlab.algebra.traced import GraphAlgebra, Recorder, Traced
@@ -18,10 +18,11 @@ from adlab.ir.graph import Graph
 from adlab.ir.primitive import Notation, Primitive, Site
 from adlab.ir.types import Type
 from adlab.primitives.notation import ATOM
+from adlab.primitives.rules import Joint
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep
 
 
-class CallRule:
+class CallRule(Joint):
     """The rule of a call: sweep through the graph it holds."""
 
     def jvp(self, A: Any, site: Site, tangents: Sequence[Any]) -> Any:
@@ -31,11 +32,18 @@ class CallRule:
         swept = forward_sweep(graph, A, values, tangents)
         return swept[graph.outputs[0]] if graph.outputs[0] >= 0 else None
 
-    def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
-        """Return the adjoint of one of the held graph's inputs."""
+    def pull(self, A: Any, site: Site, cotangent: Any, positions: Sequence[int]) -> Sequence[Any]:
+        """Return the adjoints of the held graph's inputs."""
         graph: Graph = site.params["graph"]
         values = A.run(graph, site.xs)
-        return reverse_sweep(graph, A, values, [(graph.outputs[0], cotangent)], wrt=[position])[position]
+        adjoints = reverse_sweep(graph, A, values, [(graph.outputs[0], cotangent)], wrt=positions)
+        return [adjoints[position] for position in positions]
+
+
+def evaluate_held(A: Any, xs: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """Return the output of the graph that a node holds in ``graph``, evaluated in the carrier."""
+    graph: Graph = params["graph"]
+    return A.outputs(graph, A.run(graph, xs))[0]
 
 
 def _infer_call(*types: Type, graph: Graph, name: str) -> Type:
@@ -48,15 +56,15 @@ def _call_notation(params: Any) -> Notation:
 
 
 CALL = Primitive(
-    "call", _infer_call, CallRule(), numpy="", arity=None, composite=True, notation=_call_notation,
+    "call", _infer_call, CallRule(), numpy="", arity=None, composite=evaluate_held, notation=_call_notation,
     summary="a collapsed scope: a graph held as one node",
 )  # fmt: skip
 
 
 def collapse(graph: Graph, depth: int = 1) -> Graph:
     """Return the graph with every scope at nesting ``depth`` (1 is the outermost) as one node per leaving value."""
-    if depth < 1:
-        raise InputError(f"Scopes collapse at a depth of 1 or more, not {depth}.")
+    if not isinstance(depth, int) or depth < 1:
+        raise InputError(f"Scopes collapse at a depth of 1 or more, not {depth!r}.")
     groups = scope_groups(graph, depth)
     builder = Builder()
     new: dict[int, int] = {}
@@ -103,7 +111,7 @@ def expand(graph: Graph) -> Graph:
 def _expanded(graph: Graph, i: int, xs: list[Any], algebra: GraphAlgebra, path: tuple[str, ...]) -> Any:
     """Return node ``i`` recorded; a call's graph is inlined node by node, calls within calls too."""
     primitive, params = graph.primitives[i], graph.params[i]
-    if not primitive.composite:
+    if "graph" not in dict(params):  # a loop stays one, though its node holds its body
         token = current_scope.set(path)
         try:
             return algebra.recorder.record(primitive, xs, params)
@@ -119,7 +127,8 @@ def _expanded(graph: Graph, i: int, xs: list[Any], algebra: GraphAlgebra, path: 
         algebra.recorder.source = inner.sources[inner.source_ids[k]]
         scope = inner.scope_path(inner.scope_ids[k])
         values.append(_expanded(inner, k, operands, algebra, scope))
-    return values[inner.outputs[0]]
+    result = inner.outputs[0]
+    return values[result] if result >= 0 else constants[~result]
 
 
 def scope_groups(graph: Graph, depth: int) -> list[tuple[str, ...] | None]:

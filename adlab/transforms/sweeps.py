@@ -14,6 +14,7 @@ from adlab.algebra.base import Algebra
 from adlab.algebra.dual import Dual, DualAlgebra
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Site
+from adlab.primitives.rules import Joint
 
 
 def evaluate(graph: Graph, algebra: Algebra, inputs: Sequence[Any]) -> list[Any]:
@@ -93,10 +94,12 @@ def reverse_sweep(
             if cotangent is None or rule is None:
                 continue
             site = site_of(graph, i, values, constants)
-            for position, j in enumerate(graph.operands[i]):
-                if j < 0 or not active[j]:
-                    continue
-                part = rule.vjp(algebra, site, cotangent, position)
+            wanted = [(p, j) for p, j in enumerate(graph.operands[i]) if j >= 0 and active[j]]
+            if isinstance(rule, Joint):
+                parts = rule.pull(algebra, site, cotangent, [p for p, _ in wanted])
+            else:
+                parts = [rule.vjp(algebra, site, cotangent, p) for p, _ in wanted]
+            for (_, j), part in zip(wanted, parts, strict=True):
                 if part is not None:
                     adjoints[j] = part if adjoints[j] is None else adjoints[j] + part
     return adjoints

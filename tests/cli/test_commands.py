@@ -241,6 +241,33 @@ def test_untraceable_code_names_the_line(run, module: Path) -> None:
     assert_refused(run("grad", f"{module}:uses_math", "x=1"), "module.py:", "math.sin(x)", "np.sin")
 
 
+def test_what_a_users_function_raises_is_one_sentence(run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def g(x):\n    raise KeyError('no such weight')\n")
+    assert_refused(run("grad", f"{tmp_path}/own.py:g", "x=1"), "own.py:2", "KeyError", "no such weight")
+
+
+def test_an_expression_that_starts_with_a_minus(run) -> None:
+    assert_refused(run("grad", "-x^2", "x=3"), "--")
+    assert json.loads(run("grad", "--format", "json", "--", "-x^2", "x=3")[1])["gradient"]["x"] == -6
+
+
+def test_compare_as_csv_is_for_machines(run) -> None:
+    out = run("compare", EXPRESSION, *POINT, "--format", "csv")[1]
+    assert out.isascii() or "∂" in out.splitlines()[0]
+    lines = out.strip().splitlines()
+    assert len(lines) == 5
+    assert float(lines[4].split(",")[1]) == pytest.approx(11.652071455223084)
+
+
+def test_result_chooses_whose_adjoints_are_shown(run) -> None:
+    data = json.loads(
+        run("trace", "(x*y, sin(x))", "x=2", "y=3", "--mode", "reverse", "--result", "1", "--format", "json")[
+            1
+        ]
+    )
+    assert data["rows"][-1]["adjoint"]["value"] == pytest.approx(np.cos(2.0))
+
+
 @pytest.mark.parametrize("command", ["trace", "draw"])
 def test_unwritable_output_leaves_nothing(run, tmp_path: Path, command: str) -> None:
     target = tmp_path / "no" / "such" / "folder.svg"

@@ -17,13 +17,15 @@ class Application(NamedTuple):
     """One application: operands, parameters, and what is special about it.
 
     ``smooth`` is False where the example sits on a kink, so that no difference quotient exists;
-    ``constant`` is True where derivatives take the result for a constant by definition.
+    ``constant`` is True where derivatives take the result for a constant by definition; ``second`` is False
+    where the rule has no second derivative (the determinant of a singular matrix) or a literal 0 for it.
     """
 
     operands: tuple[Any, ...]
     params: dict[str, Any] = {}  # noqa: RUF012 - never written to
     smooth: bool = True
     constant: bool = False
+    second: bool = True
 
     @property
     def shapes(self):
@@ -51,9 +53,9 @@ class Application(NamedTuple):
         return (rng.permutation(4 * size + 40)[:size] - 2 * size - 20.5).reshape(operand) / 32
 
 
-def on(*operands, smooth=True, constant=False, **params):
+def on(*operands, smooth=True, constant=False, second=True, **params):
     """Return an application."""
-    return Application(operands, params, smooth, constant)
+    return Application(operands, params, smooth, constant, second)
 
 
 def reductions(*shapes):
@@ -125,6 +127,10 @@ PRODUCTS_WITH_ZEROS = tuple(
     for keep in (False, True)
 )
 
+SQUARE = np.array([[2.0, -0.5, 0.25], [1.0, 1.5, -0.75], [0.5, -1.0, 3.0]])
+POSITIVE = np.array([[4.0, 7.0, 7.0], [1.0, 3.0, 7.0], [-0.5, 0.75, 2.0]])  # what is above is not read
+SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 1.0]])
+
 APPLICATIONS = {
     "sum": (*reductions(), on((0,), axis=None, keepdims=False), on((2, 0), axis=(1,), keepdims=True)),
     "mean": reductions(),
@@ -179,4 +185,28 @@ APPLICATIONS = {
         on((2, 1, 3), (1, 3, 1)),
     ),
     "outer": (on((2,), (3,)), on((1,), (1,))),
+    "norm": (
+        *(form for form in reductions() if form.params["axis"] != () and form.operands != ((),)),
+        on(np.zeros((2, 3)), axis=(1,), keepdims=True, smooth=False),
+    ),
+    "sort": (on((4,), axis=0), on((2, 3), axis=0), on((2, 3), axis=1), on((2, 1, 3), axis=2)),
+    "arrange": (
+        on((4,), (4,), axis=0, inverse=False, second=False),  # constant in the second operand
+        on((4,), (4,), axis=0, inverse=True, second=False),
+        on((2, 3), (2, 3), axis=1, inverse=True, second=False),
+    ),
+    "solve": (
+        on(SQUARE, (3, 2)),
+        on(SQUARE[:2, :2], (2, 1)),
+        on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]), (2, 1)),
+        on(SQUARE[:2, :2], (2, 2, 1)),
+        on(np.array([[0.0, 2.0], [1.0, 0.0]]), (2, 1)),
+    ),
+    "det": (on(SQUARE), on((1, 1)), on(SINGULAR, second=False), on((2, 2, 2)), on(np.zeros((2, 2)), second=False)),
+    "cofactors": (on(SQUARE), on((2, 2)), on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]))),
+    "slogdet": (on(SQUARE), on(-SQUARE), on((2, 2, 2))),
+    "cholesky": (on(POSITIVE), on(POSITIVE[:1, :1]), on(np.stack([POSITIVE[:2, :2], POSITIVE[1:, 1:]]))),
+    "eigh": (on(SQUARE), on(SQUARE[:1, :1]), on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]))),
+    "svd": (on(SQUARE[:2, :2]), on(SQUARE[:, :2]), on(SQUARE[:2]), on((2, 2, 2))),
+    "pinv": (on(SQUARE[:2, :2]), on(SQUARE[:, :2]), on(SQUARE[:2]), on((2, 2, 1))),
 }

@@ -29,7 +29,7 @@ from adlab.render.formula import Style, write
 
 SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=250)
 STYLES = {"text": Style("text"), "ascii": Style("ascii")}
-SHAPES = {"s": (), "t": (), "v": (3,), "w": (3,), "M": (2, 3), "N": (3, 2), "K": (2, 3, 2)}
+SHAPES = {"s": (), "t": (), "v": (3,), "w": (3,), "M": (2, 3), "N": (3, 2), "K": (2, 3, 2), "Q": (2, 2)}
 INPUTS = tuple(f"v{k}" for k in range(len(SHAPES)))
 POSITION = {name: k for k, name in enumerate(SHAPES)}
 
@@ -181,6 +181,12 @@ STRUCTURAL = {
     "stop_gradient": [(["M"], {})],
     "matmul": [([a, b], {}) for a, b in ("MN", "Mv", "vN", "vw", "KM")],
     "outer": [(["v", "w"], {})],
+    "norm": [(["M"], {"axis": (1,), "keepdims": True}), (["v"], {"axis": None, "keepdims": False})],
+    "sort": [(["v"], {"axis": 0}), (["M"], {"axis": 1})],
+    "arrange": [(["v", "w"], {"axis": 0, "inverse": inverse}) for inverse in (False, True)],
+    "solve": [(["Q", "M"], {})],
+    **{name: [(["Q"], {})] for name in ("det", "cofactors", "slogdet", "cholesky", "eigh")},
+    **{name: [(["M"], {}), (["K"], {})] for name in ("svd", "pinv")},
 }
 
 

@@ -53,8 +53,8 @@ def unpacks_scalar(x: Any) -> Any:
 Case = tuple[Callable[..., Any], str, str]
 
 CASES: list[Case] = [  # the code, what the message says, what it suggests
-    (assigns, "assigned to in place", "np.where(mask, new, old)"),
-    (assigns_into_plain, "a[0] = x", "np.stack([...])"),
+    (assigns, "assigned to in place", "x = ad.at(x)[0].set(1.0)"),
+    (assigns_into_plain, "a[0] = x", "a = ad.at(a)[0].set(x[0])"),
     (adds_into_plain, "np.add would write a traced value into an array in place", "y = y + x"),
     (lambda x: np.sin(x, out=np.zeros(3)), "np.sin would write", "assign the result to a new name"),
     (lambda x: np.copyto(np.zeros(3), x), "np.copyto would write", "np.where(mask, new, old)"),

@@ -8,8 +8,9 @@ import pytest
 from golden_files import assert_golden
 from trace_examples import EXAMPLES, running
 
+from adlab.render.formats import render_table
 from adlab.render.table_markdown import escaped
-from adlab.render.tables import plain_table, render_table
+from adlab.render.tables import plain_table
 
 
 def test_the_look_is_the_agreed_one() -> None:

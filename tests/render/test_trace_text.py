@@ -11,8 +11,9 @@ from trace_examples import EXAMPLES, bad, collapsed, long, named, net, running
 
 from adlab.api import trace
 from adlab.errors import InputError
+from adlab.render.formats import render_table
 from adlab.render.table_text import align_numbers, cells, wrap
-from adlab.render.tables import plain_table, render_table
+from adlab.render.tables import plain_table
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_the_running_example():
         assert report[name].ulps <= 2
     assert 1e-13 < report["numerical"].relative_error < 1e-9
     assert report["numerical"].relative_error < report["numerical:forward"].relative_error
-    assert "truncation is about" in report["numerical"].reason
+    assert "So it is mostly truncation." in report["numerical"].reason
     assert report.reference.gradient["x1"] == 5.5
     assert report.reference.gradient_digits["x2"].startswith("1.7163378145367737355333608284")
     assert all(m.seconds > 0 and m.cost.evaluations > 0 for m in report.methods)
@@ -183,3 +183,30 @@ def test_finite_values_have_no_bad_node():
 def test_nodes_on_kinks_are_found_by_the_table():
     assert nodes_on_kinks(*values_of(lambda x: np.abs(x) + np.maximum(x, 1), 1.0))[0].primitive == "maximum"
     assert nodes_on_kinks(*values_of(lambda x: np.abs(x), 1.0)) == []
+
+
+def test_cancellation_is_called_rounding_and_the_lost_value_is_named():
+    report = compare("(1-cos(x))/x^2", 1e-8)
+    assert "So it is mostly rounding." in report["numerical"].reason
+    assert "The value itself is off by 1 of its size" in report.notes[0]
+
+
+def test_a_step_wider_than_the_wave_is_called_truncation():
+    report = compare("sin(1e6*x)", 1.0)
+    assert "So it is mostly truncation." in report["numerical"].reason
+
+
+def test_nan_against_nan_is_never_called_exact():
+    report = compare("ln(-x)", 2.0)
+    assert not any("Exact" in m.reason for m in report.methods)
+
+
+def test_a_stopped_gradient_is_named():
+    report = compare("stop_gradient(x)*x", 2.0)
+    assert any("stop_gradient" in note for note in report.notes)
+
+
+def test_one_name_may_be_given_as_a_word():
+    report = compare(running, 2.0, 5.0, methods="reverse", wrt="x1")
+    assert [m.name for m in report.methods] == ["reverse"]
+    assert list(report["reverse"].gradient) == ["x1"]

@@ -170,6 +170,14 @@ def _index_add(recorder: Recorder, x: Any, index: Any, shape: Any) -> Any:
     return recorder.record(TABLE["index_add"], (x,), (("index", normal), ("shape", lengths)))
 
 
+def _sort(recorder: Recorder, x: Any, axis: Any) -> Any:
+    return recorder.record(TABLE["sort"], (x,), (("axis", axis),))
+
+
+def _arrange(recorder: Recorder, values: Any, keys: Any, axis: Any, inverse: Any) -> Any:
+    return recorder.record(TABLE["arrange"], (values, keys), (("axis", axis), ("inverse", inverse)))
+
+
 def _cast(recorder: Recorder, x: Any, dtype: Any) -> Any:
     return recorder.record(TABLE["cast"], (x,), (("dtype", dtype),))
 
@@ -232,6 +240,13 @@ _WHOLE: dict[str, Form] = {
     "softmax": Form(_composed(functions.softmax), statics={"axis": -1}),
     "log_softmax": Form(_composed(functions.log_softmax), statics={"axis": -1}),
     "stop_gradient": Form(_row(TABLE["stop_gradient"])),
+    "sort": Form(_sort, statics={"axis": 0}),
+    "arrange": Form(_arrange, 2, 2, {"axis": 0, "inverse": False}, ("values", "keys")),
+    "solve": Form(_row(TABLE["solve"]), 2, 2, operands=_PAIR),
+    **{
+        name: Form(_row(TABLE[name]))
+        for name in ("det", "cofactors", "slogdet", "cholesky", "eigh", "svd", "pinv")
+    },
 }
 
 FORMS: Mapping[str, Form] = MappingProxyType({**_elementwise(), "rint": Form(_row(TABLE["round"])), **_WHOLE})

@@ -6,12 +6,13 @@ otherwise a sorted tuple of non-negative integers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from adlab.algebra.traced import trace_error
+from adlab.algebra.traced import Traced, trace_error
 from adlab.frontends.numpy_functions.support import (
     apply,
     array,
@@ -20,8 +21,13 @@ from adlab.frontends.numpy_functions.support import (
     flat,
     in_dtype,
     integer,
+    integers,
+    join,
+    permuted,
     real,
+    shape_error,
     size_of,
+    take,
     take_along,
     without,
 )
@@ -182,10 +188,13 @@ def std(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    """Return np.std, the square root of np.var."""
-    return apply(
-        "sqrt", var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
-    )
+    """Return np.std, the norm of the distances from the mean over √(n − ddof); 0 has the derivative 0."""
+    without("np.std", "select the elements first", out=out, where=where)
+    x = in_dtype(real(a), dtype)
+    axes = axes_of(axis, x.ndim)
+    centre = mean if _given(mean) else reduce("mean", x, axes, True)
+    size = _euclidean(apply("subtract", x, centre), axes, keepdims)
+    return size / math.sqrt(_degrees(x, axes, correction if _given(correction) else ddof))
 
 
 def average(
@@ -217,41 +226,112 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     return apply("cumsum", x, axis=axis_of(axis, x.ndim))
 
 
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Return np.cumprod by doubling: log₂ n products of the array with itself shifted, exact where it is 0."""
+    without("np.cumprod", out=out)
+    x = in_dtype(real(a), dtype)
+    if axis is None:
+        x, axis = flat(x), 0
+    place, shift = axis_of(axis, x.ndim), 1
+    length = x.shape[place]
+    while shift < length:
+        head, tail = take_along(x, place, slice(0, shift)), take_along(x, place, slice(shift, None))
+        product = apply("multiply", tail, take_along(x, place, slice(0, length - shift)))
+        x, shift = apply("concatenate", head, product, axis=place), 2 * shift
+    return x
+
+
 def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return np.diff: neighbours subtracted, n times."""
-    without("np.diff", "join the values with np.concatenate first", prepend=prepend, append=append)
     x = array(a)
     place = axis_of(axis, x.ndim)
+    ends = [_end(prepend, x, place), [x], _end(append, x, place)]
+    if ends[0] or ends[2]:
+        x = join("concatenate", [part for parts in ends for part in parts], place)
     for _ in range(integer(n, "n")):
         x = take_along(x, place, slice(1, None)) - take_along(x, place, slice(None, -1))
     return x
 
 
+def _end(value: Any, x: Any, axis: int) -> list[Any]:
+    """Return what is put before or after ``x`` along an axis; a number stands for one layer of it."""
+    if not _given(value):
+        return []
+    part = array(value)
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    return [apply("broadcast_to", part, shape=shape) if part.ndim == 0 else part]
+
+
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    """Return np.linalg.norm as √Σx²: the 2-norm of vectors, the Frobenius norm of matrices."""
+    """Return np.linalg.norm in every order; where all elements are 0 the derivative is 0 by convention."""
     x = real(x)
-    axes = axes_of(axis, x.ndim)
-    euclidean = (
-        ord is None
-        or (ord == 2 and len(axes) == 1)
-        or (isinstance(ord, str) and ord == "fro" and len(axes) == 2)
-    )
-    if not euclidean:
-        raise trace_error(
-            f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no rule in adlab",
-            "use the default order (√Σx²), or write np.sum(np.abs(x)), np.max(np.abs(x)) or the like",
-        )
-    return apply("sqrt", reduce("sum", apply("square", x), axes, keepdims))
+    if ord is None:
+        return _euclidean(x, axes_of(axis, x.ndim), keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else integers(axis, "axis")
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, _keep(keepdims))
+    raise shape_error(f"a norm of order {ord!r} is over one axis or two, not over {len(axes)}; give axis=.")
+
+
+def _euclidean(x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+    return apply("absolute", x) if not axes else reduce("norm", x, axes, keepdims)
 
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Any:
-    """Return np.linalg.vector_norm of order 2."""
-    if ord != 2:
+    """Return np.linalg.vector_norm: (Σ|x|ᵖ)^(1/p), the largest or smallest size, or the number of non-zeros."""
+    x = real(x)
+    axes = axes_of(axis, x.ndim)
+    if isinstance(ord, Traced) or np.ndim(ord) != 0 or isinstance(ord, str):
+        raise trace_error(f"a norm of vectors has the order {ord!r}", "give a number known while tracing")
+    if ord == 2:
+        return _euclidean(x, axes, keepdims)
+    if ord == 0:
+        return sum(apply("not_equal", x, 0.0), axes, keepdims=keepdims)
+    size = apply("absolute", x)
+    if np.isinf(ord):
+        return reduce("max" if ord > 0 else "min", size, axes, keepdims)
+    if ord == 1:
+        return reduce("sum", size, axes, keepdims)
+    total = reduce("sum", apply("power", size, float(ord)), axes, keepdims)
+    nothing = apply("equal", total, 0.0)
+    root = apply("power", apply("where", nothing, 1.0, total), 1.0 / float(ord))
+    return apply("where", nothing, 0.0, root)
+
+
+def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Return the norms of the matrices in two axes: sums of columns and rows, or of singular values."""
+    first, second = (axis_of(axis, x.ndim) for axis in axes)
+    if first == second:
+        raise shape_error(f"a norm of matrices needs two different axes, not axis {first} twice.")
+    if ord == "fro":
+        return reduce("norm", x, (first, second), keepdims)
+    matrices = permuted(x, (*(a for a in range(x.ndim) if a not in (first, second)), first, second))
+    if ord in (1, -1, np.inf, -np.inf):
+        summed = x.ndim - 2 if ord in (1, -1) else x.ndim - 1
+        sums = reduce("sum", apply("absolute", matrices), (summed,), False)
+        result = reduce("max" if ord > 0 else "min", sums, (x.ndim - 2,), False)
+    elif ord in (2, -2, "nuc"):
+        row = "sum" if ord == "nuc" else "max" if ord > 0 else "min"
+        result = reduce(row, singular_values(matrices), (x.ndim - 2,), False)
+    else:
         raise trace_error(
-            f"np.linalg.vector_norm with ord={ord!r} has no rule in adlab",
-            "write np.sum(np.abs(x)) or the like",
+            f"a norm of matrices has the order {ord!r}", "give 'fro', 'nuc', 1, -1, 2, -2, np.inf or -np.inf"
         )
-    return norm(x, None, axis, keepdims)
+    kept = tuple(1 if a in (first, second) else n for a, n in enumerate(x.shape))
+    return apply("reshape", result, shape=kept) if keepdims else result
+
+
+def singular_values(matrices: Any) -> Any:
+    """Return the singular values of each matrix, descending."""
+    rows = matrices.shape[-2]
+    return take(apply("svd", matrices), ..., rows, slice(None))
+
+
+def matrix_norm(x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Any:
+    """Return np.linalg.matrix_norm of the last two axes."""
+    return norm(x, ord, (-2, -1), keepdims)
 
 
 def _ufunc_reduce(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -294,6 +374,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.diff: diff,
     np.linalg.norm: norm,
     np.linalg.vector_norm: vector_norm,
+    np.linalg.matrix_norm: matrix_norm,
+    np.cumprod: cumprod,
+    (np.multiply, "accumulate"): lambda a, axis=0, dtype=None, out=None: cumprod(a, axis, dtype, out),
     (np.add, "reduce"): _ufunc_reduce("add", sum),
     (np.multiply, "reduce"): _ufunc_reduce("multiply", prod),
     (np.maximum, "reduce"): _ufunc_reduce("maximum", max),
