@@ -160,6 +160,16 @@ def test_loops_nest() -> None:
     assert ad.grad(ad.grad(f))(0.4) == pytest.approx(ad.grad(ad.grad(plain))(0.4))
 
 
+def test_jacobians() -> None:
+    def f(x: Any) -> Any:
+        _, ys = ad.scan(lambda c, v: (c + v * v, c * v), 0.0, ad.checkpoint(np.sin)(x))
+        return ys
+
+    expected = ad.jacobian(f, method="numerical", scheme="richardson")(XS)
+    for options in ({"method": "reverse"}, {"method": "forward"}):
+        assert ad.jacobian(f, **options)(XS) == pytest.approx(expected, abs=1e-8)
+
+
 # -------------------------------------------------------------------------------------------------------- graphs
 
 

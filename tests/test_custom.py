@@ -135,6 +135,14 @@ def test_the_judges_say_what_they_cannot_do() -> None:
         ad.check(lambda x: wrong(x) * x, 0.7)
 
 
+def test_exports_say_what_they_cannot_do() -> None:
+    graph = ad.graph(lambda x: softsign(x) * x, 0.7)
+    with pytest.raises(ad.RenderError, match="softsign is a user's primitive"):
+        graph.to_python()
+    with pytest.raises(ad.GraphError, match="softsign, which this adlab does not know"):
+        ad.Graph.from_json(graph.to_json())
+
+
 def test_power_series_go_through_a_rule() -> None:
     expo = ad.primitive(np.exp, name="expo", jvp=lambda y, xs, tangents: y * tangents[0])
     assert ad.higher_derivatives(expo, 0.3, 6) == pytest.approx([np.exp(0.3)] * 7)

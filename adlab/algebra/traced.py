@@ -329,26 +329,43 @@ class Traced(Operators, ArrayMethods):
     def __invert__(self) -> Any:
         return logical("logical_not", self)
 
-    def _remainder(self, *others: Any) -> Any:
-        raise trace_error(
-            "//, % and divmod have no rule in adlab",
-            "write np.floor(x / n) for // and x - n * np.floor(x / n) for %",
-        )
+    def __mod__(self, other: Any) -> Any:
+        return np.remainder(self, other)
 
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _remainder
+    def __rmod__(self, other: Any) -> Any:
+        return np.remainder(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return np.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return np.floor_divide(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)  # type: ignore[call-overload]
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
+
+    def sort(self, *args: Any, **options: Any) -> Any:
+        """Refuse: the method reorders in place."""
+        raise trace_error("x.sort() and x.partition() would reorder a traced array in place", "write x = np.sort(x)")
+
+    partition = sort
 
     # ------------------------------------------------------------------------------- what NumPy asks for
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         recorder = innermost(inputs) or self.recorder
-        home = "np" if hasattr(np, ufunc.__name__) else "scipy.special"
+        home = "np" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
         called = f"{home}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if any(part is not None for part in options.pop("out", None) or ()):
             raise trace_error(
                 f"{called} would write a traced value into an array in place",
                 "assign the result to a new name, as in y = y + x instead of y += x",
             )
-        handler = recorder.functions.get((ufunc, method))  # type: ignore[call-overload]
+        functions: Mapping[Any, Callable[..., Any]] = recorder.functions
+        handler = functions.get((ufunc, method)) or functions.get(called)
         if handler is not None:
             return handled(called, handler, inputs, options)
         primitive = NAMES.get(ufunc.__name__)

@@ -16,7 +16,8 @@ from adlab.render.shown import Shown
 from adlab.render.tables import Column, Entry, Line, Phrase, Sheet, Table, Value
 from adlab.render.write import save as write_file
 from adlab.reports.autopsy import Autopsy, shown
-from adlab.reports.kinks import PEERS, KinkLedger, Switch
+from adlab.reports.conventions import PEERS
+from adlab.reports.kinks import KinkLedger, Switch
 from adlab.reports.steps import Curve, Slope, StepCertificate
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ def _curve(curve: Curve) -> tuple[Entry, ...]:
     return (
         curve.dtype,
         curve.scheme,
-        predicted or "any",
-        measured if curve.order is not None else "any",
+        predicted or ("any" if curve.series else None),
+        measured if curve.order is not None or not curve.series else "any",
         _two(curve.predicted_error),
         _two(curve.measured_error),
         _slope(curve.rounding),
@@ -250,7 +251,7 @@ class ShownAutopsy(Shown[Autopsy]):
         lines = [
             Line(
                 (
-                    f"∂y/∂{name}",
+                    f"∂{report.output}/∂{name}",
                     block(found),
                     block(report.truth.get(name)),
                     *([block(rewrite.gradient[name])] if rewrite else []),

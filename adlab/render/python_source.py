@@ -9,6 +9,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,11 @@ class _Writer:
             module, _, name = function.partition(":")
             self.imported[name] = f"from {module} import {name}"
             return name
+        if isinstance(function, partial):
+            raise RenderError(
+                f"{primitive.name} is a user's primitive, whose source to_python cannot take along; write the "
+                "function with NumPy's operations, or export a graph without it."
+            )
         module = getattr(function, "__module__", None) or "numpy"
         if isinstance(function, np.ufunc) or module.startswith("numpy"):
             return f"np.{function.__name__}"

@@ -219,6 +219,8 @@ class Autopsy:
     Attributes
     ----------
     point : mapping of input name to value
+    output : str
+        What is differentiated: the result, or the sum of several.
     findings : tuple of Finding
         At most the first infinite and the first NaN among values, adjoints and tangents.
     path : tuple of PathStep
@@ -233,6 +235,7 @@ class Autopsy:
     """
 
     point: Mapping[str, Any]
+    output: str
     findings: tuple[Finding, ...]
     path: tuple[PathStep, ...]
     rewrite: Rewrite | None
@@ -273,6 +276,7 @@ class Autopsy:
         """Return plain data as JSON takes it."""
         return {
             "point": {name: plain(value) for name, value in self.point.items()},
+            "output": self.output,
             "healthy": self.healthy,
             "sentence": self.sentence,
             "value": plain(self.value[0] if len(self.value) == 1 else list(self.value)),
@@ -332,7 +336,7 @@ def autopsy(f: Any, *args: Any, names: Sequence[str] | None = None) -> Autopsy:
     Examples
     --------
     >>> report = autopsy(lambda x: np.where(x > 0, np.sqrt(x), 0.0), 0.0)
-    >>> report.findings[-1].cause, report.rewrite.name
+    >>> report.findings[0].cause, report.rewrite.name
     ('0 · ∞', 'double where')
     >>> float(report.rewrite.gradient["x"])
     0.0
@@ -353,7 +357,8 @@ def autopsy(f: Any, *args: Any, names: Sequence[str] | None = None) -> Autopsy:
 def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
     body = _Body(graph, leaves)
     notes: list[str] = []
-    if sum(type.size for type in graph.output_types) > 1:
+    several = sum(type.size for type in graph.output_types) > 1
+    if several:
         notes.append("The function returns several numbers; adjoints and derivatives are those of their sum.")
     truth = _truth(graph, leaves, notes)
     culprit = next((f for f in body.findings if f.value != f.value), next(iter(body.findings), None))
@@ -366,6 +371,7 @@ def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
             )
     return Autopsy(
         dict(zip(graph.inputs, leaves, strict=True)),
+        "(sum of the results)" if several else graph.output_names[0],
         body.findings,
         tuple(body.path(culprit)) if culprit else (),
         rewrite,

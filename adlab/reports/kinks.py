@@ -5,17 +5,13 @@ is zero where one piece meets the next. The ledger lists the switches that an ev
 is from zero, which convention the rule table applies there and which other systems apply, and whether the
 step of a difference reaches across. Where the point sits on a switch, the derivatives of the whole function
 from the left and from the right are found with fifty digits, without reading a rule.
-
-A *policy* replaces a convention: the graph is the same, some of its rows have another rule. So the answer
-under a policy is an ordinary derivative of an ordinary graph, and nothing global changes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,26 +22,21 @@ from adlab.algebra.numpy import NUMPY
 from adlab.errors import AdlabError, InputError, MethodError
 from adlab.frontends.dispatch import to_graph
 from adlab.ir.graph import Graph, Source
+from adlab.ir.index import normalise_index
 from adlab.ir.numbering import display_numbers, display_order
-from adlab.ir.primitive import Kink, Primitive
+from adlab.ir.primitive import Kink
 from adlab.ir.tree import unflatten
-from adlab.ir.types import BOOL, normalise_axes
+from adlab.ir.types import BOOL, Type, normalise_axes
 from adlab.methods import METHODS
 from adlab.methods.base import make_problem
 from adlab.methods.reference import Reference, reference
-from adlab.primitives import NAMES
-from adlab.primitives.rules import Elementwise, literal
+from adlab.primitives import TABLE
 from adlab.reports.comparison import plain
+from adlab.reports.conventions import COMPARISONS, PEERS, Policy, named_policy, peer_words, with_policy
 from adlab.transforms.evaluation import branch_error, failing_guard, flatten_args
 from adlab.transforms.scopes import expand
 from adlab.transforms.sweeps import active_nodes
 
-Policy = Mapping[str, Any]
-"""What the derivative is at a kink, by name of the primitive: a number, one per operand, or a side."""
-
-SIDES = ("left", "right", "middle")
-
-COMPARISONS = frozenset(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"))
 LOGICAL = frozenset(("logical_and", "logical_or", "logical_not"))
 STEPS = frozenset(("floor", "ceil", "round", "sign"))
 """Rows that are constant between jumps: a step reaches across a jump exactly if it changes their value."""
@@ -61,57 +52,6 @@ NEARBY = 1e-11
 
 
 NAN = float("nan")
-
-# ------------------------------------------------------------------------------------------- other systems
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Another system: what it returns at the kinks of rows, where that is not what the rule table returns.
-
-    Attributes
-    ----------
-    name : str
-    conventions : Policy
-        By name of the row; a row that is in neither table is unknown.
-    same : frozenset of str
-        Rows at whose kinks it agrees with the rule table.
-    source : str
-    """
-
-    name: str
-    conventions: Policy
-    same: frozenset[str]
-    source: str
-
-    def knows(self, primitive: str) -> bool:
-        """Return whether the table says what the system does at this row's kink."""
-        return primitive in self.conventions or primitive in self.same
-
-
-AGREED = frozenset((
-    "maximum", "minimum", "max", "min", "sqrt", "sign", "floor", "ceil", "round", "where", "arcsin", "arccos",
-    "arccosh", "arctan2", *COMPARISONS,
-))  # fmt: skip
-
-PEERS = (
-    Peer(
-        "JAX",
-        MappingProxyType({"relu": 0, "absolute": 1, "elu": "left", "clip": 0.5, "hypot": (0.5, 0.5)}),
-        AGREED | {"leaky_relu"},
-        "JAX 0.10.2, measured: relu has a rule of its own, abs takes its right side, clip is a minimum of a "
-        "maximum, leaky_relu is where(x ≥ 0, …) and elu where(x > 0, …)",
-    ),
-    Peer(
-        "PyTorch",
-        MappingProxyType({"relu": 0, "leaky_relu": "left", "elu": "left", "hypot": (NAN, NAN)}),
-        AGREED | {"absolute", "clip"},
-        "PyTorch 2, tools/autograd/derivatives.yaml: abs is sgn, maximum halves, clamp keeps its bounds, "
-        "hypot is self/result; the rectifiers' derivatives ask for x > 0",
-    ),
-)
-"""What JAX and PyTorch do at kinks."""
-
 
 # ------------------------------------------------------------------------------------------------- the data
 
@@ -387,8 +327,8 @@ def kinks(
     --------
     >>> from adlab.functions import relu
     >>> ledger = kinks(lambda x: relu(x) - relu(-x), 0.0, policy={"relu": 0.5})
-    >>> [(switch.name, switch.distance) for switch in ledger.switches]
-    [('v1', 0.0), ('v3', 0.0)]
+    >>> [(switch.name, switch.on) for switch in ledger.switches]
+    [('v1', True), ('v3', True)]
     >>> {system: float(blocks["x"]) for system, blocks in ledger.gradient.items()}
     {'adlab': 2.0, 'JAX': 0.0, 'PyTorch': 0.0, 'policy': 1.0}
     """
@@ -401,7 +341,7 @@ def kinks(
     leaves = flatten_args(graph, args)
     if any(primitive.composite for primitive in graph.primitives):
         graph = expand(graph)
-    policy = _named_policy(policy or {})
+    policy = named_policy(policy or {})
     with_policy(graph, policy)
     return _Ledger(f, args, graph, leaves, policy, h).report()
 
@@ -471,7 +411,7 @@ class _Ledger:
             float(distance[element]) if known else None,
             gauge.kink.convention if gauge.kink else "the derivative of the piece that applies",
             self._taken(gauge, element),
-            {peer.name: _peer_words(peer, row) for peer in PEERS},
+            {peer.name: peer_words(peer, row) for peer in PEERS},
             crossed,
             graph.sources[gauge.source],
         )
@@ -557,7 +497,8 @@ class _Ledger:
     def _sides(self, switches: Sequence[Switch], gradient: Mapping[str, Any]) -> list[Sided]:
         if not any(switch.on for switch in switches):
             return []
-        if not self._affordable(4, "the derivatives from both sides", factor=10):
+        outputs = sum(type.size for type in self.graph.output_types)
+        if not self._affordable(4, "the derivatives from both sides", factor=10 * outputs):
             return []
         pairs = self._one_sided(any(switch.on and switch.kind == "branch" for switch in switches))
         found = [
@@ -580,37 +521,42 @@ class _Ledger:
     def _label(self, name: str, element: tuple[int, ...]) -> str:
         return name + (f"[{', '.join(map(str, element))}]" if element else "")
 
-    def _one_sided(self, on_branch: bool) -> dict[Any, tuple[float, float]]:
+    def _one_sided(self, on_branch: bool) -> Pairs:
         """Return left and right derivatives by (output, input, (element of output, element of input))."""
         try:
             if on_branch:
                 return self._from_branches()
-            return _both(reference(self.graph, self.leaves, self.problem.wrt), self.graph, self.problem.wrt)
+            return _both(self.graph, self.leaves, self.problem.wrt)
         except MethodError as error:
             self.notes.append(f"There are no derivatives from the two sides: {error}")
             return {}
 
-    def _from_branches(self) -> dict[Any, tuple[float, float]]:
+    def _from_branches(self) -> Pairs:
         """Return both sides where an `if` sits on its switch: each side is traced by itself."""
-        found: dict[Any, tuple[float, float]] = {}
-        base = reference(dataclasses.replace(self.graph, guards=()), self.leaves, self.problem.wrt)
+        found: Pairs = {}
+        here = dataclasses.replace(self.graph, guards=())
+        base = reference(here, self.leaves, self.problem.wrt).values
+        shown = _both(here, self.leaves, self.problem.wrt)
         for i, position in enumerate(self.problem.wrt):
             for at in elements(self.graph, self.leaves, position):
-                left, right = (self._branch(at, sign, base) for sign in (-1, 1))
+                left, right = (self._branch(at, sign, base, shown) for sign in (-1, 1))
                 for key in left:
                     if key[1] == i and key[2][1] == at.element:
                         found[key] = (left[key][0], right[key][1])
         return found
 
-    def _branch(self, at: Element, sign: int, base: Reference) -> dict[Any, tuple[float, float]]:
+    def _branch(self, at: Element, sign: int, base: Sequence[Any], shown: Pairs) -> Pairs:
         """Return the derivatives, at the point, of the branch that applies on one side of it."""
         graph = self._traced_at(at.moved(sign * NEARBY * at.scale))
         if graph is None:
-            return dict.fromkeys(_both(base, self.graph, self.problem.wrt), (NAN, NAN))
-        there = reference(dataclasses.replace(graph, guards=()), self.leaves, self.problem.wrt)
-        found = _both(there, self.graph, self.problem.wrt)
+            return dict.fromkeys(shown, (NAN, NAN))
+        if graph is self.graph:
+            return shown
+        graph = dataclasses.replace(graph, guards=())
+        there = reference(graph, self.leaves, self.problem.wrt).values
+        found = _both(graph, self.leaves, self.problem.wrt)
         for key in found:
-            jump = _at(there.values[key[0]], key[2][0]) - _at(base.values[key[0]], key[2][0])
+            jump = _at(there[key[0]], key[2][0]) - _at(base[key[0]], key[2][0])
             if jump != 0:
                 found[key] = (sign * float("inf") * (1 if jump > 0 else -1),) * 2
         return found
@@ -634,32 +580,58 @@ def _at(value: Any, element: tuple[int, ...]) -> Any:
     return value[element] if element else value
 
 
-def _both(found: Reference, graph: Graph, wrt: Sequence[int]) -> dict[Any, tuple[float, float]]:
-    """Return (left, right) by (output, input, (element of output, element of input))."""
-    pairs: dict[Any, tuple[float, float]] = {}
-    for k, row in enumerate(found.jacobians):
+Pairs = dict[Any, tuple[float, float]]
+"""(left, right) by (output, input, (element of output, element of input))."""
+
+
+def _both(graph: Graph, leaves: Sequence[Any], wrt: Sequence[int]) -> Pairs:
+    """Return the derivatives from both sides, of every output element by every input element.
+
+    The reference says of a kink which output it is in, not which of its elements: so where an array output
+    has any, its elements are looked at one by one.
+    """
+    pairs: Pairs = {}
+    for k in range(len(graph.outputs)):
         shape = graph.output_types[k].shape
-        for i, position in enumerate(wrt):
-            for place in np.ndindex(*shape, *graph.types[position].shape):
-                value = float(_at(row[i], place))
-                pairs[k, i, (place[: len(shape)], place[len(shape) :])] = (value, value)
-    for kink in found.kinks:
-        i = [graph.inputs[position] for position in wrt].index(kink.input)
-        for place in _kinked_places(found, kink, i):
-            pairs[kink.output, i, (place, kink.element)] = (kink.left, kink.right)
+        found = reference(graph, leaves, wrt, [k])
+        if not (found.kinks and shape):
+            pairs |= _pairs(found, graph, wrt, k, ())
+            continue
+        for place in np.ndindex(*shape):
+            one = _element_graph(graph, k, place)
+            pairs |= _pairs(reference(one, leaves, wrt), graph, wrt, k, place)
     return pairs
 
 
-def _kinked_places(found: Reference, kink: Any, i: int) -> list[tuple[int, ...]]:
-    """Return the output elements that a recorded kink may belong to: those whose entry is its middle."""
-    block = np.asarray(found.jacobians[kink.output][i], dtype=object)
-    column = block[(..., *kink.element)] if kink.element else block
-    middle = (kink.left + kink.right) / 2
-    return [
-        place
-        for place in np.ndindex(*np.shape(column))
-        if float(np.asarray(column, dtype=object)[place]) == middle or middle != middle
-    ]
+def _pairs(found: Reference, graph: Graph, wrt: Sequence[int], k: int, at: tuple[int, ...]) -> Pairs:
+    """Return one output's pairs; ``at`` is the element that it is of, if it is one of an array."""
+    pairs: Pairs = {}
+    names = [graph.inputs[position] for position in wrt]
+    for i, position in enumerate(wrt):
+        block, shape = found.jacobians[0][i], graph.types[position].shape
+        outer = np.shape(block)[: np.ndim(block) - len(shape)]
+        for place in np.ndindex(*outer, *shape):
+            value = float(_at(block, place))
+            pairs[k, i, (at + place[: len(outer)], place[len(outer) :])] = (value, value)
+    for kink in found.kinks:
+        pairs[k, names.index(kink.input), (at, kink.element)] = (kink.left, kink.right)
+    return pairs
+
+
+def _element_graph(graph: Graph, k: int, place: tuple[int, ...]) -> Graph:
+    """Return the graph with one element of one output as its only output."""
+    type = graph.output_types[k]
+    return dataclasses.replace(
+        graph,
+        primitives=[*graph.primitives, TABLE["index"]],
+        operands=[*graph.operands, (graph.outputs[k],)],
+        params=[*graph.params, (("index", normalise_index(place, type.shape)),)],
+        types=[*graph.types, Type((), type.dtype)],
+        scope_ids=[*graph.scope_ids, -1],
+        source_ids=[*graph.source_ids, 0],
+        outputs=(len(graph),),
+        out_tree=None,
+    )
 
 
 # ----------------------------------------------------------------------------------------------- switches
@@ -770,124 +742,3 @@ def _is_smooth_power(graph: Graph, node: int) -> bool:
         return False
     exponent = np.asarray(graph.constants[~graph.operands[node][1]].value, float)
     return bool(np.all((exponent >= 1) & (exponent == np.floor(exponent))))
-
-
-# ------------------------------------------------------------------------------------------------- policies
-
-
-def with_policy(graph: Graph, policy: Policy) -> Graph:
-    """Return the graph with other conventions at the kinks of some of its rows.
-
-    Parameters
-    ----------
-    graph : Graph
-    policy : mapping of str to number, sequence of numbers or {"left", "right", "middle"}
-
-    Returns
-    -------
-    Graph
-        The same program; values are the same, derivatives differ on kinks only. It can be traced, drawn
-        and differentiated again.
-
-    Examples
-    --------
-    >>> from adlab.frontends.recording import record
-    >>> graph = record(abs, (0.0,)).graph
-    >>> found = METHODS["reverse"].derivative(with_policy(graph, {"absolute": "right"}), [0.0])
-    >>> float(found.jacobians[0][0])
-    1.0
-    """
-    named = _named_policy(policy)
-    rows = {name: _row_with(NAMES[name], entry) for name, entry in named.items()}
-    primitives = [rows.get(primitive.name, primitive) for primitive in graph.primitives]
-    return dataclasses.replace(graph, primitives=primitives) if rows else graph
-
-
-def _named_policy(policy: Policy) -> dict[str, Any]:
-    """Return the policy by names of rows, or raise InputError."""
-    found = {}
-    for name, entry in policy.items():
-        row = NAMES.get(name)
-        if row is None or not _overridable(row):
-            rows = sorted({row.name for row in NAMES.values() if _overridable(row)})
-            raise InputError(f"The policy names {name!r}, which has no kink; these have: {', '.join(rows)}.")
-        _check_entry(row, entry)
-        found[row.name] = tuple(entry) if isinstance(entry, (list, tuple)) else entry
-    return found
-
-
-def _overridable(row: Primitive) -> bool:
-    return isinstance(row.rule, Elementwise) and any(kink.switch for kink in row.kinks)
-
-
-def _check_entry(row: Primitive, entry: Any) -> None:
-    if isinstance(entry, str):
-        if entry not in SIDES:
-            raise InputError(
-                f"The policy of {row.name} is {entry!r}; a side is {', '.join(SIDES[:-1])} or {SIDES[-1]}."
-            )
-        if row.kinks[0].where != "x = 0":
-            raise InputError(f"The policy of {row.name} must be numbers: its kink has no left and right.")
-        return
-    numbers = entry if isinstance(entry, (list, tuple)) else (entry,)
-    if any(isinstance(n, bool) or not isinstance(n, (int, float, np.number)) for n in numbers):
-        raise InputError(
-            f"The policy of {row.name} is {entry!r}; give a number, one number per operand, or a side: "
-            "'left', 'right', 'middle'."
-        )
-    if isinstance(entry, (list, tuple)) and len(entry) != row.arity:
-        raise InputError(f"The policy of {row.name} has {len(entry)} numbers for {row.arity} operands.")
-
-
-def _row_with(row: Primitive, entry: Any) -> Primitive:
-    """Return the row with other partials on its kinks."""
-    assert isinstance(row.rule, Elementwise)
-    partials = tuple(
-        None if partial is None else _partial_with(row, partial, position, entry)
-        for position, partial in enumerate(row.rule.partials)
-    )
-    words = f"{entry if isinstance(entry, (str, tuple)) else f'{entry:g}'}, by the policy given"
-    kinks = tuple(dataclasses.replace(kink, convention=words, cases=()) for kink in row.kinks)
-    return dataclasses.replace(row, rule=Elementwise(partials), kinks=kinks)
-
-
-def _partial_with(row: Primitive, partial: Callable[..., Any], position: int, entry: Any) -> Any:
-    """Return a partial that is the policy's on the kink and the row's elsewhere."""
-    switch = row.kinks[0].switch
-    assert switch is not None
-
-    def overridden(A: Any, y: Any, *xs: Any) -> Any:
-        usual = partial(A, y, *xs)
-        if isinstance(entry, str):
-            chosen = _from_side(A, y, xs, partial, entry)
-        elif isinstance(entry, tuple):
-            chosen = literal(A, entry[position], y)
-        elif position == 0:
-            chosen = literal(A, entry, y)
-        elif row.name in ("maximum", "minimum"):
-            chosen = literal(A, 1 - entry, y)
-        elif row.name == "clip":
-            rest = literal(A, 1 - entry, y)
-            return A.where(A.equal(xs[0], xs[position]), rest, usual)
-        else:
-            return usual
-        return A.where(A.equal(switch(A, *xs), 0), chosen, usual)
-
-    return overridden
-
-
-def _from_side(A: Any, y: Any, xs: tuple[Any, ...], partial: Callable[..., Any], side: str) -> Any:
-    """Return a partial just beside the kink: as far as a float32 can see, and nothing rounds it away at 0."""
-    if side == "middle":
-        both = [_from_side(A, y, xs, partial, each) for each in ("left", "right")]
-        return (both[0] + both[1]) / 2
-    tiny = 1e-30 if side == "right" else -1e-30
-    return partial(A, y, xs[0] + tiny, *xs[1:])
-
-
-def _peer_words(peer: Peer, row: Primitive) -> str:
-    """Return what another system does at a row's kink, in a word or two."""
-    if row.name in peer.conventions:
-        entry = peer.conventions[row.name]
-        return f"the {entry} one" if isinstance(entry, str) else {0.5: "½"}.get(entry, f"{entry:g}")
-    return "as here" if row.name in peer.same else ""

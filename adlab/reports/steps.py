@@ -98,7 +98,9 @@ class Curve:
     predicted : tuple of float
         The error that the model expects at each step.
     order : int or None
-        The power of h that truncation goes with; None if there is no truncation.
+        The power of h that truncation goes with; None if there is no truncation, or no series to say.
+    series : bool
+        Whether there is a Taylor series to predict from.
     predicted_step, predicted_error : float or None
         Where the model's error is least; for the complex step, the largest step without truncation.
         None where no step is best, because there is no truncation.
@@ -107,7 +109,8 @@ class Curve:
     truncation, rounding : Slope or None
         Fitted on either side of the best step; None where too few steps show it.
     digits : int
-        Decimal digits to be trusted at the best step.
+        Decimal digits to be trusted at the best step: what was measured, unless the model expects less (at
+        round numbers errors vanish by luck).
     """
 
     scheme: str
@@ -117,6 +120,7 @@ class Curve:
     judged: tuple[float, ...]
     predicted: tuple[float, ...]
     order: int | None
+    series: bool
     predicted_step: float | None
     predicted_error: float
     measured_step: float
@@ -131,6 +135,7 @@ class Curve:
             "scheme": self.scheme,
             "dtype": self.dtype,
             "order": self.order,
+            "series": self.series,
             "predicted_step": self.predicted_step,
             "predicted_error": plain(self.predicted_error),
             "measured_step": self.measured_step,
@@ -236,9 +241,12 @@ def _digits(curve: Curve) -> str:
 
 
 def _step_words(curve: Curve) -> str:
+    """Return which steps to take."""
     if curve.scheme == "complex":
-        return "any h" if curve.predicted_step is None else f"any h below {_short(curve.predicted_step)}"
-    if curve.order is None:
+        if curve.series and curve.predicted_step is None:
+            return "any h"
+        return f"any h below {_short(curve.predicted_step or curve.measured_step)}"
+    if curve.series and curve.order is None:
         return "any large h"
     return f"h ≈ {_short(curve.measured_step)}"
 
@@ -458,6 +466,11 @@ class _Look:
         self.derivative = self._derivative()
         self.size = abs(self.derivative) or 1.0
         self.taylor, self.unit = _taylor(self.at)
+        if self.taylor is None:
+            self.notes.append(
+                "The function has no Taylor series here, as on a kink of a derivative: no truncation is "
+                "predicted, only measured."
+            )
         self.noise = self._noise()
         self.steps = self._steps()
 
@@ -554,7 +567,7 @@ class _Look:
             raise MethodError(f"it finds no finite value near {self.at.label} = {self.at.x:g}.")
         place = int(np.nanargmin(judged))
         error = float(judged[place])
-        if scheme == "complex" or order is None:
+        if scheme == "complex" or (order is None and self.taylor is not None):
             place = _last_flat(judged, place)
         return Curve(
             scheme,
@@ -564,13 +577,14 @@ class _Look:
             tuple(judged.tolist()),
             predicted,
             order,
+            self.taylor is not None,
             best,
             least,
             self.steps[place],
             error,
             _fitted(self.steps, errors, place, 1, self.epsilon),
             _fitted(self.steps, errors, place, -1, self.epsilon) if scheme != "complex" else None,
-            max(0, math.floor(-math.log10(max(error, self.epsilon / 2)))),
+            max(0, math.floor(-math.log10(max(error, least, self.epsilon / 2)))),
         )
 
     def _at(self, t: float) -> Any:
@@ -608,6 +622,8 @@ class _Look:
 
     def _leading(self, scheme: str) -> tuple[int | None, float]:
         """Return the first order of h/unit that the scheme leaves, and its coefficient."""
+        if self.taylor is None:
+            return None, 0.0
         orders = range(2, ORDERS + 1) if scheme == "forward" else range(3, ORDERS + 1, 2)
         for k in orders:
             if self.taylor[k]:
@@ -696,11 +712,11 @@ def _inserted(algebra: Any, recorder: Any, x: Any, at: Element) -> Any:
     return placed + leaf
 
 
-def _taylor(at: Element) -> tuple[tuple[float, ...], float]:
+def _taylor(at: Element) -> tuple[tuple[float, ...] | None, float]:
     """Return f⁽ᵏ⁾·unitᵏ/k! along the element for k = 0 … `ORDERS`, and the unit of length.
 
     Derivatives are taken by mpmath, of the program evaluated in mpmath: no rule is read. What is 0 to
-    fifteen digits is 0; where there is no series, as beside a kink of the derivative, all are.
+    fifteen digits is 0. There is None where there is no series, as on a kink of the derivative.
     """
     carrier = MpmathAlgebra(DIGITS)
     mp = carrier.library
@@ -711,14 +727,13 @@ def _taylor(at: Element) -> tuple[tuple[float, ...], float]:
     def along(t: Any) -> Any:
         return carrier.outputs(graph, carrier.run(graph, [start + t * carrier.number(unit)]))[0]
 
-    none = (0.0,) * (ORDERS + 1)
     try:
         found = [mp.mpf(c) for c in mp.taylor(along, 0, ORDERS)]
     except (AdlabError, ArithmeticError, ValueError, TypeError):
-        return none, unit
+        return None, unit
     largest = max(abs(c) for c in found[1:]) or mp.mpf(1)
     if not all(mp.isfinite(c) for c in found) or largest > WILD * max(abs(found[0]), abs(found[1])):
-        return none, unit
+        return None, unit
     return tuple(float(c) if abs(c) > largest * mp.mpf(10) ** -15 else 0.0 for c in found), unit
 
 

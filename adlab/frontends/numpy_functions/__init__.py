@@ -2,12 +2,17 @@
 
 `FUNCTIONS` maps NumPy's function to ours, with NumPy's own parameters. A ufunc needs no entry where the rule
 table has a row of its name; its methods (``np.add.reduce``) and ufuncs made of several rows are found under
-``(ufunc, method)``. Each family has a file:
+``(ufunc, method)``, SciPy's under their full name. Each family has a file:
 
 - `shapes`: the same elements in another shape
 - `reductions`: sums, means, extremes, norms over axes
-- `joining`: put together, taken apart, repeated, turned
-- `products`: products of arrays, diagonals
+- `joining`, `turning`: put together, taken apart, repeated, turned, padded
+- `products`, `contractions`: products of arrays, diagonals, Einstein's summation
+- `matrices`: linear algebra
+- `calculus`: differences, integrals, interpolation, convolution, remainders
+- `ordering`: sorting and quantiles
+- `missing`: what is not a number
+- `special`: special functions by SciPy's names
 - `choice`: choosing, bounding, rounding, truth values, arrays like another
 - `refusals`: what cannot be, and what to write instead
 """
@@ -18,7 +23,21 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from adlab.frontends.numpy_functions import choice, joining, products, reductions, refusals, shapes
+from adlab.frontends.numpy_functions import (
+    calculus,
+    choice,
+    contractions,
+    joining,
+    matrices,
+    missing,
+    ordering,
+    products,
+    reductions,
+    refusals,
+    shapes,
+    special,
+    turning,
+)
 
 __all__ = ["FUNCTIONS"]
 
@@ -30,5 +49,12 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         **joining.FUNCTIONS,
         **products.FUNCTIONS,
         **choice.FUNCTIONS,
+        **contractions.FUNCTIONS,
+        **calculus.FUNCTIONS,
+        **matrices.FUNCTIONS,
+        **missing.FUNCTIONS,
+        **ordering.FUNCTIONS,
+        **special.FUNCTIONS,
+        **turning.FUNCTIONS,
     }
 )

@@ -230,15 +230,9 @@ def _path(factors: Sequence[Factor], output: Labels, sizes: Mapping[Hashable, in
     for factor in factors:
         given += [np.broadcast_to(np.float64(0), factor.value.shape), [numbers[x] for x in factor.labels]]
     present = [numbers[x] for x in output if any(x in factor.labels for factor in factors)]
-    path = np.einsum_path(*given, present, optimize="greedy")[0][1:]
-    return [step for pairs in path for step in _in_pairs(tuple(pairs), len(factors))]
-
-
-def _in_pairs(step: tuple[int, ...], count: int) -> list[tuple[int, ...]]:
-    """Return a step of more than two factors as several of two."""
-    if len(step) <= 2:
-        return [step]
-    return [(0, 1)] * (len(step) - 1) if len(step) == count else [step[:2]]
+    path = [tuple(step) for step in np.einsum_path(*given, present, optimize="greedy")[0][1:]]
+    pairs = all(len(step) <= 2 for step in path)
+    return path if pairs else [(0, 1)] * (len(factors) - 1)
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {np.einsum: einsum}

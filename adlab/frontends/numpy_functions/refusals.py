@@ -26,7 +26,9 @@ REBUILD = "build the new array with np.where(mask, new, old), np.concatenate([..
 DOMAIN = (
     "keep the argument in its domain with np.where before the function, as in np.log(np.where(x > 0, x, 1.0))"
 )
-REMAINDER = "write x - n * np.floor(x / n), and np.floor(x / n) for //"
+REMAINDER = "write x % 1 for the fraction, and x // 1 for the whole part"
+COMPLEX = "has complex numbers, and adlab differentiates real functions"
+COSINES = "multiply by a matrix of cosines and one of sines"
 
 SENTENCES: Mapping[Any, tuple[str, str]] = {
     **dict.fromkeys(
@@ -35,26 +37,26 @@ SENTENCES: Mapping[Any, tuple[str, str]] = {
     **dict.fromkeys((np.nanargmax, np.nanargmin), (PLACES, CHOOSE)),
     **dict.fromkeys((np.array_equal, np.array_equiv, np.allclose, np.isclose), (TRUTH, BRANCH)),
     **dict.fromkeys(
-        (np.sort, np.argsort, np.unique, np.median, np.percentile, np.quantile, np.partition), (ORDER, PAIRS)
+        (np.argsort, np.lexsort, np.unique, np.argpartition), (ORDER, PAIRS)
     ),
     **dict.fromkeys(
         (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis), (IN_PLACE, REBUILD)
     ),
-    **dict.fromkeys((np.isnan, np.isfinite, np.isinf, np.signbit), (TRUTH, DOMAIN)),
+    **dict.fromkeys((np.modf, np.frexp), ("splits a number into whole or binary parts", REMAINDER)),
+    **dict.fromkeys((np.nextafter, np.spacing), ("asks for neighbours among floats", "leave it out")),
+    np.ldexp: ("takes whole exponents", "write x * 2.0**n"),
+    **dict.fromkeys((np.nanmedian, np.nanpercentile, np.nanquantile), (ORDER, PAIRS)),
+    **dict.fromkeys((np.histogram, np.digitize, np.bincount), (PLACES, CHOOSE)),
     **dict.fromkeys(
-        (np.nan_to_num, np.nansum, np.nanmean, np.nanmax, np.nanmin),
-        ("replaces what is not a number", DOMAIN),
+        (np.linalg.eig, np.linalg.eigvals, np.linalg.qr, np.roots),
+        (NO_RULE, "use np.linalg.eigh, np.linalg.svd or np.linalg.cholesky, or give it a rule with ad.primitive"),
     ),
-    **dict.fromkeys((np.remainder, np.fmod, np.floor_divide, np.divmod, np.modf), (NO_RULE, REMAINDER)),
-    **dict.fromkeys((np.fmax, np.fmin), ("passes over what is not a number", "use np.maximum or np.minimum")),
-    np.einsum: (NO_RULE, "write the contraction with @, np.tensordot, np.transpose and np.sum"),
+    np.linalg.matrix_rank: ("counts, and is constant wherever it has a derivative", "compute it outside"),
+    **dict.fromkeys((np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft), (COMPLEX, COSINES)),
     np.piecewise: (NO_RULE, "use np.where(condition, a, b) or np.select(conditions, choices)"),
     np.apply_along_axis: (NO_RULE, "call the function on the whole array, or on slices joined by np.stack"),
     np.array2string: ("needs numbers", "print the traced value itself, or print outside the function"),
     np.save: ("needs numbers", "save outside the function"),
-    np.linalg.inv: (NO_RULE, "give it one with ad.primitive"),
-    np.linalg.solve: (NO_RULE, "give it one with ad.primitive"),
-    np.linalg.det: (NO_RULE, "give it one with ad.primitive"),
     np.may_share_memory: (TRUTH, "traced values have no memory; leave it out"),
 }
 

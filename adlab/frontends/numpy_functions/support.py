@@ -51,6 +51,11 @@ def real(x: Any) -> Any:
     return x
 
 
+def operand(x: Any) -> Any:
+    """Return ``x`` as an array of numbers; a Python number stays one, and takes the dtype of what it meets."""
+    return x if type(x) in (int, float) else real(x)
+
+
 def join(name: str, parts: Sequence[Any], axis: int) -> Any:
     """Return the row concatenate or stack of ``parts``."""
     if not parts:
