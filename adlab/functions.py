@@ -38,15 +38,24 @@ __all__ = [
     "broadcast_to",
     "cbrt",
     "ceil",
+    "cholesky",
     "clip",
     "concatenate",
+    "convolve",
     "cos",
     "cosh",
+    "cross",
+    "cumprod",
     "cumsum",
+    "det",
     "diag",
+    "diff",
     "digamma",
     "divide",
     "dot",
+    "eigh",
+    "eigvalsh",
+    "einsum",
     "elu",
     "equal",
     "erf",
@@ -70,18 +79,22 @@ __all__ = [
     "hypot",
     "identity",
     "inner",
+    "interp",
+    "inv",
+    "isnan",
     "iv",
     "ive",
     "jv",
+    "kron",
     "kv",
     "leaky_relu",
     "less",
     "less_equal",
     "ln",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_ndtr",
     "log_softmax",
     "logaddexp",
@@ -91,24 +104,35 @@ __all__ = [
     "logical_or",
     "logit",
     "logsumexp",
+    "lstsq",
     "matmul",
     "max",
     "maximum",
     "maxout",
     "mean",
+    "median",
     "min",
     "minimum",
     "moveaxis",
     "multiply",
+    "nan_to_num",
+    "nanmax",
+    "nanmean",
+    "nanmin",
+    "nansum",
     "ndtr",
     "negative",
     "norm",
     "not_equal",
     "outer",
+    "pad",
+    "percentile",
+    "pinv",
     "polygamma",
     "power",
     "prelu",
     "prod",
+    "quantile",
     "ravel",
     "reciprocal",
     "relu",
@@ -117,14 +141,18 @@ __all__ = [
     "reshape",
     "rgamma",
     "roll",
+    "rot90",
     "round",
     "sigmoid",
     "sign",
     "sin",
     "sinc",
     "sinh",
+    "slogdet",
     "softmax",
     "softplus",
+    "solve",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -135,6 +163,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "take",
     "tan",
@@ -142,6 +171,7 @@ __all__ = [
     "tensordot",
     "tile",
     "transpose",
+    "trapezoid",
     "tril",
     "triu",
     "var",
@@ -366,6 +396,40 @@ tensordot = Structural(np.tensordot, families.products.tensordot, arrays=2)
 diag = Structural(np.diag, families.products.diag)
 tril = Structural(np.tril, families.products.tril)
 triu = Structural(np.triu, families.products.triu)
+
+einsum = Structural(np.einsum, families.contractions.einsum, arrays=0)
+kron = Structural(np.kron, families.calculus.kron, arrays=2)
+cross = Structural(np.cross, families.calculus.cross, arrays=2)
+convolve = Structural(np.convolve, families.calculus.convolve, arrays=2)
+trapezoid = Structural(np.trapezoid, families.calculus.trapezoid, arrays=2)
+interp = Structural(np.interp, families.calculus.interp, arrays=3)
+diff = Structural(np.diff, families.reductions.diff)
+cumprod = Structural(np.cumprod, families.reductions.cumprod)
+pad = Structural(np.pad, families.turning.pad)
+rot90 = Structural(np.rot90, families.turning.rot90)
+
+sort = Structural(np.sort, families.ordering.sort)
+median = Structural(np.median, families.ordering.median)
+quantile = Structural(np.quantile, families.ordering.quantile)
+percentile = Structural(np.percentile, families.ordering.percentile)
+
+solve = Structural(np.linalg.solve, families.matrices.solve, arrays=2)
+inv = Structural(np.linalg.inv, families.matrices.inv)
+det = Structural(np.linalg.det, families.matrices.det)
+slogdet = Structural(np.linalg.slogdet, families.matrices.slogdet)
+cholesky = Structural(np.linalg.cholesky, families.matrices.cholesky)
+eigh = Structural(families.matrices.eigh, families.matrices.eigh)
+eigvalsh = Structural(np.linalg.eigvalsh, families.matrices.eigvalsh)
+svd = Structural(families.matrices.svd, families.matrices.svd)
+pinv = Structural(np.linalg.pinv, families.matrices.pinv)
+lstsq = Structural(np.linalg.lstsq, families.matrices.lstsq, arrays=2)
+
+isnan = Structural(np.isnan, families.missing.isnan)
+nan_to_num = Structural(np.nan_to_num, families.missing.nan_to_num)
+nansum = Structural(np.nansum, families.missing.nansum)
+nanmean = Structural(np.nanmean, families.missing.nanmean)
+nanmax = Structural(np.nanmax, families.missing.nanmax)
+nanmin = Structural(np.nanmin, families.missing.nanmin)
 
 where = Structural(np.where, families.choice.where, arrays=3)
 clip = Structural(np.clip, families.choice.clip, arrays=3)

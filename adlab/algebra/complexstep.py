@@ -156,7 +156,7 @@ def _sinc(z: Any) -> Any:
     """Continue sin(πx)/(πx); near 0, where the quotient would lose the imaginary part, by its series."""
     u = (np.pi * np.asarray(z, complex)) ** 2
     near = np.abs(_real(u)) < 1
-    series = 1
+    series: Any = 1
     for k in range(12, 0, -1):
         series = 1 - u * series / (2 * k * (2 * k + 1))
     root = np.pi * np.where(near, 1, z)

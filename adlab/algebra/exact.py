@@ -78,7 +78,11 @@ class ExactAlgebra(Algebra):
             return self._lift(xs[0])
         arrays = [np.asarray(self._lift(x), dtype=object) for x in xs]
         own = getattr(primitive, self.column)
-        computed = own(self.library, *arrays, **dict(params)) if own else implementation(primitive)(*arrays, **dict(params))
+        computed = (
+            own(self.library, *arrays, **dict(params))
+            if own
+            else implementation(primitive)(*arrays, **dict(params))
+        )
         result = _integers_as(self.number, computed)
         return result.item() if isinstance(result, np.ndarray) and result.ndim == 0 else result
 

@@ -342,14 +342,16 @@ class Traced(Operators, ArrayMethods):
         return np.floor_divide(other, self)
 
     def __divmod__(self, other: Any) -> Any:
-        return np.divmod(self, other)  # type: ignore[call-overload]
+        return np.divmod(self, other)
 
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
 
     def sort(self, *args: Any, **options: Any) -> Any:
         """Refuse: the method reorders in place."""
-        raise trace_error("x.sort() and x.partition() would reorder a traced array in place", "write x = np.sort(x)")
+        raise trace_error(
+            "x.sort() and x.partition() would reorder a traced array in place", "write x = np.sort(x)"
+        )
 
     partition = sort
 

@@ -7,7 +7,7 @@ one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -69,7 +69,7 @@ def identity(library: Any, size: int) -> Any:
 # ------------------------------------------------------------------------------------------------ elimination
 
 
-def _pivot(library: Any, column: Sequence[Any]) -> int | None:
+def _pivot(library: Any, column: Any) -> int | None:
     """Return where the largest entry stands; for symbols, the first that is not known to be 0."""
     if is_symbolic(library):
         return next((k for k, entry in enumerate(column) if library.simplify(entry) != 0), None)
@@ -303,23 +303,26 @@ def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
     return each
 
 
-def _eigh_lapack(a: Any) -> Any:
+def eigh_lapack(a: Any) -> Any:
+    """Return eigenvalues on top of eigenvectors, the largest component of each positive."""
     values, vectors = np.linalg.eigh(a)
-    return np.concatenate([values[..., None, :], vectors * _signs_of(vectors)], axis=-2)
+    return np.concatenate([values[..., None, :], vectors * signs_of(vectors)], axis=-2)
 
 
-def _svd_lapack(a: Any) -> Any:
+def svd_lapack(a: Any) -> Any:
+    """Return U, singular values and V on top of each other, the largest component of each of U positive."""
     u, s, vh = np.linalg.svd(a, full_matrices=False)
-    signs = _signs_of(u)
+    signs = signs_of(u)
     return np.concatenate([u * signs, s[..., None, :], np.swapaxes(vh, -1, -2) * signs], axis=-2)
 
 
-def _signs_of(vectors: Any) -> Any:
+def signs_of(vectors: Any) -> Any:
+    """Return the sign of the largest component of each column."""
     largest = np.argmax(np.abs(vectors), axis=-2, keepdims=True)
     return np.where(np.take_along_axis(vectors, largest, -2) < 0, -1, 1).astype(vectors.dtype)
 
 
-def _cofactors_lapack(a: Any) -> Any:
+def cofactors_lapack(a: Any) -> Any:
     """Return det(U)·det(V)·U·diag(products of the other singular values)·Vᵀ, right for singular A too."""
     u, s, vh = np.linalg.svd(a)
     size = a.shape[-1]
@@ -328,15 +331,16 @@ def _cofactors_lapack(a: Any) -> Any:
     return sign[..., None, None] * (u * np.prod(others, axis=-1)[..., None, :]) @ vh
 
 
-def _slogdet_lapack(a: Any) -> Any:
+def slogdet_lapack(a: Any) -> Any:
+    """Return the sign of the determinant and the logarithm of its size, in one array."""
     return np.stack(np.linalg.slogdet(a), axis=-1)
 
 
 solve_numpy = one_by_one(np.linalg.solve)
 cholesky_numpy = one_by_one(np.linalg.cholesky)
-eigh_numpy = one_by_one(_eigh_lapack)
-svd_numpy = one_by_one(_svd_lapack)
+eigh_numpy = one_by_one(eigh_lapack)
+svd_numpy = one_by_one(svd_lapack)
 pinv_numpy = one_by_one(np.linalg.pinv)
-cofactors_numpy = one_by_one(_cofactors_lapack)
-slogdet_numpy = _slogdet_lapack
+cofactors_numpy = one_by_one(cofactors_lapack)
+slogdet_numpy = slogdet_lapack
 det_numpy = np.linalg.det

@@ -87,5 +87,3 @@ REMAINDERS: tuple[Primitive, ...] = (
         domain=over(-3.0, 3.0, REAL, 0.0, 1e-12, 0.2, -0.3, 10.5), ulps=8.0, operand_ulps=4.0,
         summary="sin(πx)/(πx), 1 at 0"),
 )  # fmt: skip
-
-

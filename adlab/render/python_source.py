@@ -18,6 +18,7 @@ from adlab.errors import RenderError
 from adlab.ir.graph import Graph
 from adlab.ir.index import numpy_index
 from adlab.ir.primitive import Primitive
+from adlab.primitives import elimination
 from adlab.transforms.scopes import expand
 
 INFIX = {
@@ -43,6 +44,11 @@ def _index_source(index: tuple[Any, ...]) -> str:
     return ", ".join(parts)
 
 
+def _order_source(keys: str, axis: int, inverse: bool) -> str:
+    order = f"np.argsort({keys}, axis={axis}, kind='stable')"
+    return f"np.argsort({order}, axis={axis})" if inverse else order
+
+
 STRUCTURAL: Mapping[str, Callable[[list[str], dict[str, Any]], str]] = {
     "sum": lambda xs, p: f"np.sum({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
     "mean": lambda xs, p: f"np.mean({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
@@ -58,6 +64,17 @@ STRUCTURAL: Mapping[str, Callable[[list[str], dict[str, Any]], str]] = {
     "concatenate": lambda xs, p: f"np.concatenate([{', '.join(xs)}], axis={p['axis']})",
     "stack": lambda xs, p: f"np.stack([{', '.join(xs)}], axis={p['axis']})",
     "outer": lambda xs, p: f"np.outer({', '.join(xs)})",
+    "norm": lambda xs, p: f"np.sqrt(np.sum(np.square({xs[0]}), axis={p['axis']}, keepdims={p['keepdims']}))",
+    "sort": lambda xs, p: f"np.sort({xs[0]}, axis={p['axis']}, kind='stable')",
+    "arrange": lambda xs, p: f"np.take_along_axis({xs[0]}, {_order_source(xs[1], **p)}, {p['axis']})",
+    "solve": lambda xs, p: f"np.linalg.solve({', '.join(xs)})",
+    "det": lambda xs, p: f"np.linalg.det({xs[0]})",
+    "slogdet": lambda xs, p: f"np.stack(np.linalg.slogdet({xs[0]}), axis=-1)",
+    "cholesky": lambda xs, p: f"np.linalg.cholesky({xs[0]})",
+    "pinv": lambda xs, p: f"np.linalg.pinv({xs[0]})",
+    "cofactors": lambda xs, p: f"cofactors_lapack({xs[0]})",
+    "eigh": lambda xs, p: f"eigh_lapack({xs[0]})",
+    "svd": lambda xs, p: f"svd_lapack({xs[0]})",
     "cast": lambda xs, p: f"np.asarray({xs[0]}).astype(np.{p['dtype']})",
 }
 
@@ -67,6 +84,18 @@ INDEX_ADD = '''def _index_add(x, index, shape):
     np.add.at(total, index, x)
     return total
 '''
+
+
+FACTORISATIONS: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    "eigh": (elimination.signs_of, elimination.eigh_lapack),
+    "svd": (elimination.signs_of, elimination.svd_lapack),
+    "cofactors": (elimination.cofactors_lapack,),
+}
+"""What the rows with several results in one array are computed by."""
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    return re.sub(r": Any|-> Any", "", inspect.getsource(function)).replace(" :\n", ":\n")
 
 
 def to_python(graph: Graph) -> str:
@@ -113,6 +142,8 @@ class _Writer:
         if primitive.name in STRUCTURAL:
             if primitive.name == "index_add":
                 self.needed["_index_add"] = INDEX_ADD
+            for function in FACTORISATIONS.get(primitive.name, ()):
+                self.needed[function.__name__] = _source_of(function)
             return STRUCTURAL[primitive.name](xs, params)
         return f"{self.function(primitive)}({', '.join(xs)})"
 
@@ -131,8 +162,7 @@ class _Writer:
         module = getattr(function, "__module__", None) or "numpy"
         if isinstance(function, np.ufunc) or module.startswith("numpy"):
             return f"np.{function.__name__}"
-        source = re.sub(r": Any|-> Any", "", inspect.getsource(function)).replace(" :\n", ":\n")
-        self.needed[function.__name__] = source
+        self.needed[function.__name__] = _source_of(function)
         return function.__name__
 
     def literal(self, value: Any) -> str:

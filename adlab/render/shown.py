@@ -227,7 +227,7 @@ def duration(seconds: float | None) -> str | None:
 
     Examples
     --------
-    >>> duration(0.0034), duration(1.25e-5), duration(2.0)
+    >>> duration(0.0034), duration(1.2e-5), duration(2.0)
     ('3.4 ms', '12 µs', '2 s')
     """
     if seconds is None:

@@ -102,7 +102,7 @@ def _kind(primitive: Primitive) -> str:
         Reduction: "reduction",
         Custom: "own",
     }
-    return kinds.get(type(primitive.rule), "none")  # type: ignore[call-overload,no-any-return]
+    return kinds.get(type(primitive.rule), "none")
 
 
 def _formulas(primitive: Primitive) -> tuple[Term | None, tuple[Any, ...]]:

@@ -149,8 +149,7 @@ SMOOTH = [
     for row in TABLE.values()
     if row.elementwise
     and row.rule is not None
-    and row.name
-    not in ("polygamma", "where", "stop_gradient", "gammainc", "gammaincc", "betainc")
+    and row.name not in ("polygamma", "where", "stop_gradient", "gammainc", "gammaincc", "betainc")
     and row.name not in ("jv", "yv", "iv", "ive", "kv")  # no continuation in the order
 ]
 

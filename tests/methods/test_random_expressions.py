@@ -24,7 +24,19 @@ from adlab.primitives import TABLE
 from adlab.reports.comparison import difference_errors
 from adlab.transforms.sweeps import reverse_sweep
 
-LEFT_OUT = {"polygamma", "where", "stop_gradient", "gammainc", "gammaincc", "betainc", "jv", "yv", "iv", "ive", "kv"}
+LEFT_OUT = {
+    "polygamma",
+    "where",
+    "stop_gradient",
+    "gammainc",
+    "gammaincc",
+    "betainc",
+    "jv",
+    "yv",
+    "iv",
+    "ive",
+    "kv",
+}
 ROWS = [
     row for row in TABLE.values() if row.elementwise and row.rule is not None and row.name not in LEFT_OUT
 ]

@@ -32,10 +32,15 @@ from adlab.frontends.numpy_functions.support import (
 def floor_divide(a: Any, b: Any, /) -> Any:
     """Return ``a // b``, a whole number: constant between its jumps, so its derivative is 0."""
     a, b = operand(a), operand(b)
+    if type(b) in (int, float):
+        return _whole_quotient(a, b) if b else apply("divide", a, b)
     zero = apply("equal", b, 0.0)
-    divisor = apply("where", zero, 1.0, b)
-    whole = apply("round", apply("divide", apply("subtract", a, apply("remainder", a, divisor)), divisor))
+    whole = _whole_quotient(a, apply("where", zero, 1.0, b))
     return apply("where", zero, apply("divide", a, b), whole)
+
+
+def _whole_quotient(a: Any, b: Any) -> Any:
+    return apply("round", apply("divide", apply("subtract", a, apply("remainder", a, b)), b))
 
 
 def divmod_(a: Any, b: Any, /) -> tuple[Any, Any]:
@@ -68,7 +73,9 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
             f"np.gradient with edge_order={edge_order} needs {edge_order + 1} elements, and there are {length}."
         )
     if isinstance(spacing, Traced) and spacing.ndim:
-        raise trace_error("np.gradient has places that are traced", "give them as a plain array, or a traced step")
+        raise trace_error(
+            "np.gradient has places that are traced", "give them as a plain array, or a traced step"
+        )
     if isinstance(spacing, Traced) or np.ndim(spacing) == 0:
         matrix = _difference_matrix(np.arange(length, dtype=float), edge_order)
         return apply("divide", _along(matrix, x, axis), spacing)
@@ -154,10 +161,10 @@ def _on_pieces(x: Any, knots: Any, values: Any) -> Any:
     """Return, for each x, the line of its piece: slope·(x − knot) + value, the others masked away."""
     column = reshaped(x, (*x.shape, 1))
     slopes = apply("divide", reductions.diff(values), np.diff(knots))
-    lines = apply("add", apply("multiply", slopes, apply("subtract", column, knots[:-1])), take(values, slice(0, -1)))
-    here = apply(
-        "logical_and", apply("greater_equal", column, knots[:-1]), apply("less", column, knots[1:])
+    lines = apply(
+        "add", apply("multiply", slopes, apply("subtract", column, knots[:-1])), take(values, slice(0, -1))
     )
+    here = apply("logical_and", apply("greater_equal", column, knots[:-1]), apply("less", column, knots[1:]))
     chosen = apply("where", here, lines, 0.0)
     return apply("sum", chosen, axis=None if chosen.ndim == 1 else (chosen.ndim - 1,), keepdims=False)
 
@@ -171,7 +178,7 @@ def polyval(p: Any, x: Any) -> Any:
     return result
 
 
-def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N803 - NumPy's name
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     """Return np.vander: the powers of a vector as columns."""
     x = real(x)
     count = x.shape[0] if N is None else int(N)
@@ -186,7 +193,9 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """Return np.convolve of two vectors."""
     a, v = real(a), real(v)
     if a.ndim != 1 or v.ndim != 1 or not a.shape[0] or not v.shape[0]:
-        raise shape_error(f"np.convolve takes two vectors that are not empty, not shapes {a.shape}, {v.shape}.")
+        raise shape_error(
+            f"np.convolve takes two vectors that are not empty, not shapes {a.shape}, {v.shape}."
+        )
     if v.shape[0] > a.shape[0]:
         a, v = v, a
     n, m = a.shape[0], v.shape[0]
@@ -232,9 +241,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshaped(apply("multiply", left, right), [n * m for n, m in zip(first, second, strict=True)])
 
 
-def cross(
-    a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None
-) -> Any:
+def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None) -> Any:
     """Return np.cross of vectors of three components."""
     if axis is not None:
         axisa = axisb = axisc = axis

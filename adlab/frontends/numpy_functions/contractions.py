@@ -54,7 +54,7 @@ def einsum(
         factors = [factor for k, factor in enumerate(factors) if k not in pair]
         kept = {*output, *(label for factor in factors for label in factor.labels)}
         chosen = [_summed(factor, kept | _others(chosen, factor)) for factor in chosen]
-        factors.append(_product(*chosen, kept, sizes) if len(chosen) == 2 else chosen[0])
+        factors.append(_product(chosen[0], chosen[1], kept, sizes) if len(chosen) == 2 else chosen[0])
     return _finished(_summed(factors[0], set(output)), output, sizes)
 
 
@@ -97,7 +97,9 @@ def _letters(term: str) -> list[Any]:
     letters = [*head, *([Ellipsis] if dots else []), *tail]
     wrong = [letter for letter in letters if letter is not Ellipsis and not letter.isalpha()]
     if wrong:
-        raise shape_error(f"np.einsum has the subscript {wrong[0]!r}; subscripts are letters, ',', '...', '->'.")
+        raise shape_error(
+            f"np.einsum has the subscript {wrong[0]!r}; subscripts are letters, ',', '...', '->'."
+        )
     return letters
 
 
@@ -132,7 +134,9 @@ def _sizes(inputs: Sequence[Labels], arrays: Sequence[Any]) -> dict[Hashable, in
             known = sizes.get(label, 1)
             if length != known and 1 not in (length, known):
                 name = "..." if isinstance(label, _Dots) else label
-                raise shape_error(f"np.einsum has axes of lengths {known} and {length} under the label {name!r}.")
+                raise shape_error(
+                    f"np.einsum has axes of lengths {known} and {length} under the label {name!r}."
+                )
             sizes[label] = length if known == 1 else known
     return sizes
 
@@ -236,4 +240,3 @@ def _path(factors: Sequence[Factor], output: Labels, sizes: Mapping[Hashable, in
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {np.einsum: einsum}
-

@@ -58,7 +58,9 @@ class Svd(NamedTuple):
 def _square(a: Any, name: str) -> Any:
     x = real(a)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise shape_error(f"{name} takes square matrices in the last two axes, not an array of shape {x.shape}.")
+        raise shape_error(
+            f"{name} takes square matrices in the last two axes, not an array of shape {x.shape}."
+        )
     return x
 
 
@@ -101,14 +103,14 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     return matrix_transpose(apply("cholesky", matrix_transpose(x))) if upper else apply("cholesky", x)
 
 
-def eigh(a: Any, UPLO: str = "L") -> Eigen:  # noqa: N803 - NumPy's name
+def eigh(a: Any, UPLO: str = "L") -> Eigen:
     """Return np.linalg.eigh, eigenvalues ascending; read from one triangle of the matrix."""
     x = _square(a, "np.linalg.eigh")
     both = apply("eigh", matrix_transpose(x) if UPLO.upper() == "U" else x)
     return Eigen(take(both, ..., 0, slice(None)), take(both, ..., slice(1, None), slice(None)))
 
 
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """Return np.linalg.eigvalsh."""
     return eigh(a, UPLO).eigenvalues
 

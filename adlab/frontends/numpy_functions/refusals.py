@@ -36,9 +36,7 @@ SENTENCES: Mapping[Any, tuple[str, str]] = {
     ),
     **dict.fromkeys((np.nanargmax, np.nanargmin), (PLACES, CHOOSE)),
     **dict.fromkeys((np.array_equal, np.array_equiv, np.allclose, np.isclose), (TRUTH, BRANCH)),
-    **dict.fromkeys(
-        (np.argsort, np.lexsort, np.unique, np.argpartition), (ORDER, PAIRS)
-    ),
+    **dict.fromkeys((np.argsort, np.lexsort, np.unique, np.argpartition), (ORDER, PAIRS)),
     **dict.fromkeys(
         (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis), (IN_PLACE, REBUILD)
     ),
@@ -49,7 +47,10 @@ SENTENCES: Mapping[Any, tuple[str, str]] = {
     **dict.fromkeys((np.histogram, np.digitize, np.bincount), (PLACES, CHOOSE)),
     **dict.fromkeys(
         (np.linalg.eig, np.linalg.eigvals, np.linalg.qr, np.roots),
-        (NO_RULE, "use np.linalg.eigh, np.linalg.svd or np.linalg.cholesky, or give it a rule with ad.primitive"),
+        (
+            NO_RULE,
+            "use np.linalg.eigh, np.linalg.svd or np.linalg.cholesky, or give it a rule with ad.primitive",
+        ),
     ),
     np.linalg.matrix_rank: ("counts, and is constant wherever it has a derivative", "compute it outside"),
     **dict.fromkeys((np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft), (COMPLEX, COSINES)),

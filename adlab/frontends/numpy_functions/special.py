@@ -63,8 +63,6 @@ def _of_order(row: str, order: float) -> Callable[..., Any]:
     return function
 
 
-
-
 def _renamed(row: str) -> Callable[..., Any]:
     def function(n: Any, x: Any, /) -> Any:
         return apply(row, operand(n), operand(x))

@@ -147,7 +147,9 @@ def pad(array_: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
     if mode == "constant":
         return _padded(x, widths, constant)
     if mode not in PLACES:
-        raise trace_error(f"np.pad with mode={mode!r} has no rule in adlab", f"use one of {['constant', *PLACES]}")
+        raise trace_error(
+            f"np.pad with mode={mode!r} has no rule in adlab", f"use one of {['constant', *PLACES]}"
+        )
     for axis, (before, after) in enumerate(widths):
         length = x.shape[axis]
         if before or after:
@@ -165,7 +167,9 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         try:
             rows = np.broadcast_to(np.asarray(pad_width), (ndim, 2))
         except ValueError:
-            raise shape_error(f"np.pad has the widths {pad_width} for {ndim} axes; give a pair per axis.") from None
+            raise shape_error(
+                f"np.pad has the widths {pad_width} for {ndim} axes; give a pair per axis."
+            ) from None
     if rows.dtype.kind not in "iu" or np.any(rows < 0):
         raise shape_error(f"np.pad has the widths {pad_width}; widths are whole and not negative.")
     return [(int(before), int(after)) for before, after in rows]
