@@ -151,8 +151,8 @@ STRUCTURAL: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("code", "numpy"), STRUCTURAL, ids=range(len(STRUCTURAL)))
 def test_structural_functions_on_arrays_and_traced_values(code: Any, numpy: Any) -> None:
-    np.testing.assert_allclose(code(X), numpy(X), rtol=5e-13)
-    np.testing.assert_allclose(traced(code, X), numpy(X), rtol=5e-13)
+    np.testing.assert_allclose(code(X), numpy(X), rtol=5e-13, atol=1e-14)
+    np.testing.assert_allclose(traced(code, X), numpy(X), rtol=5e-13, atol=1e-14)
 
 
 def test_lists_of_traced_values_are_taken_as_arrays() -> None:

@@ -20,6 +20,9 @@ from adlab.ir.types import FLOAT64, Shape, Type, type_of
 
 REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "norm", "cumsum"})
 
+CUBIC = frozenset({"solve", "det", "cofactors", "slogdet", "cholesky", "eigh", "svd", "pinv"})
+"""Rows of linear algebra, counted as one matrix product: of the order of n³, whatever the algorithm's factor."""
+
 
 class Counted(Operators):
     """A value of which only the type is known."""
@@ -107,6 +110,8 @@ def weight(primitive: Primitive, operands: Sequence[Type], result: Type) -> int:
     """
     if primitive.name in REDUCING:
         return operands[0].size
+    if primitive.name in CUBIC:
+        return operands[-1].size * operands[0].shape[-1]
     if primitive.name == "matmul":
         return result.size * operands[0].shape[-1]
     return result.size

@@ -264,7 +264,7 @@ def _sample(A: BatchAlgebra, x: Lanes, k: int) -> Any:
 
 RULES: Mapping[str, BatchRule] = MappingProxyType({
     "sum": _reduction, "mean": _reduction, "max": _reduction, "min": _reduction, "prod": _reduction,
-    "cumsum": _along, "cast": _same, "stop_gradient": _same,
+    "norm": _reduction, "cumsum": _along, "sort": _along, "cast": _same, "stop_gradient": _same,
     "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
     "index": _index, "index_add": _index_add, "concatenate": _joined, "stack": _joined,
     "matmul": _matmul, "outer": _outer,
