@@ -100,10 +100,19 @@ def lower_of_symmetric(A: Any, x: Any) -> Any:
     return lower(A, x) + lower(A, transposed(A, x), 1)
 
 
-def fraction(A: Any, top: Any, bottom: Any) -> Any:
-    """Return top/bottom, and 0 for 0/0: nothing flows between equal eigenvalues unless the vectors are used."""
-    both = A.logical_and(A.equal(top, 0), A.equal(bottom, 0))
-    return top / A.where(both, literal(A, 1, bottom), bottom)
+def used(A: Any, *parts: Any) -> Any:
+    """Return Σ|x| of each column as a row: 0 for vectors that nothing depends on."""
+    total = None
+    for x in parts:
+        size = A.sum(A.absolute(x), axis=(len(A.shape(x)) - 2,), keepdims=True)
+        total = size if total is None else total + size
+    return total
+
+
+def unless_idle(A: Any, top: Any, bottom: Any, use: Any) -> Any:
+    """Return top/bottom, and 0 for 0/0 where the vectors are not used: else it says that there is no derivative."""
+    idle = A.logical_and(A.equal(use, 0), A.equal(bottom, 0))
+    return top / A.where(idle, literal(A, 1, bottom), bottom)
 
 
 # ----------------------------------------------------------------------------------------------------- shapes
@@ -243,8 +252,15 @@ def _parts_of_eigen(A: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _gaps(A: Any, values: Any) -> Any:
-    """Return wⱼ − wᵢ as a matrix, from the values as a row."""
-    return values - transposed(A, values)
+    """Return wⱼ − wᵢ as a matrix, from the values as a row; 1 on the diagonal, which is never used."""
+    gaps = values - transposed(A, values)
+    return gaps + identity(A, gaps)
+
+
+def _split(A: Any, top: Any, gaps: Any, use: Any) -> Any:
+    """Return top/gaps off the diagonal."""
+    off = masked(A, ~np.eye(A.shape(gaps)[-1], dtype=bool), top)
+    return unless_idle(A, off, gaps, use + transposed(A, use))
 
 
 def _eigh_forward(A: Any, site: Site, tangents: Sequence[Any]) -> Any:
@@ -252,7 +268,7 @@ def _eigh_forward(A: Any, site: Site, tangents: Sequence[Any]) -> Any:
     values, vectors = _parts_of_eigen(A, site.y)
     da = symmetric_of_lower(A, tangents[0])
     inner = A.matmul(transposed(A, vectors), A.matmul(da, vectors))
-    turn = fraction(A, masked(A, ~np.eye(A.shape(inner)[-1], dtype=bool), inner), _gaps(A, values))
+    turn = masked(A, ~np.eye(A.shape(inner)[-1], dtype=bool), inner) / _gaps(A, values)
     return joined(A, A.reshape(diagonal(A, inner), shape=A.shape(values)), A.matmul(vectors, turn))
 
 
@@ -260,8 +276,8 @@ def _eigh_backward(A: Any, site: Site, cotangent: Any, position: int) -> Any:
     """Return V·(diag(w̄) + VᵀV̄/gaps)·Vᵀ, gathered in the lower triangle."""
     values, vectors = _parts_of_eigen(A, site.y)
     value_bar, vector_bar = _parts_of_eigen(A, cotangent)
-    flipped, off = transposed(A, vectors), ~np.eye(A.shape(values)[-1], dtype=bool)
-    turn = fraction(A, masked(A, off, A.matmul(flipped, vector_bar)), _gaps(A, values))
+    flipped = transposed(A, vectors)
+    turn = _split(A, A.matmul(flipped, vector_bar), _gaps(A, values), used(A, vector_bar))
     full = A.matmul(vectors, A.matmul(identity(A, turn) * value_bar + turn, flipped))
     return lower_of_symmetric(A, A.divide(full + transposed(A, full), 2))
 
@@ -283,28 +299,28 @@ def _svd_forward(A: Any, site: Site, tangents: Sequence[Any]) -> Any:
     inner = A.matmul(transposed(A, u), A.matmul(da, v))
     column, gaps, off = transposed(A, s), _gaps(A, A.square(s)), ~np.eye(min(m, n), dtype=bool)
     turned = transposed(A, inner)
-    du = A.matmul(u, fraction(A, masked(A, off, inner * s + column * turned), gaps))
-    dv = A.matmul(v, fraction(A, masked(A, off, column * inner + turned * s), gaps))
+    du = A.matmul(u, masked(A, off, inner * s + column * turned) / gaps)
+    dv = A.matmul(v, masked(A, off, column * inner + turned * s) / gaps)
     if m > n:
-        du = du + fraction(A, _outside(A, u, A.matmul(da, v)), s)
+        du = du + _outside(A, u, A.matmul(da, v)) / s
     if n > m:
-        dv = dv + fraction(A, _outside(A, v, A.matmul(transposed(A, da), u)), s)
+        dv = dv + _outside(A, v, A.matmul(transposed(A, da), u)) / s
     return joined(A, du, A.reshape(diagonal(A, inner), shape=A.shape(s)), dv)
 
 
 def _svd_backward(A: Any, site: Site, cotangent: Any, position: int) -> Any:
     m, n = site.types[0].shape[-2:]
     (u, s, v), (ub, sb, vb) = _parts_of_singular(A, site.y, m), _parts_of_singular(A, cotangent, m)
-    column, gaps, off = transposed(A, s), _gaps(A, A.square(s)), ~np.eye(min(m, n), dtype=bool)
+    column, gaps, use = transposed(A, s), _gaps(A, A.square(s)), used(A, ub, vb)
     left, right = A.matmul(transposed(A, u), ub), A.matmul(transposed(A, v), vb)
-    left = fraction(A, masked(A, off, left - transposed(A, left)), gaps)
-    right = fraction(A, masked(A, off, right - transposed(A, right)), gaps)
+    left = _split(A, left - transposed(A, left), gaps, use)
+    right = _split(A, right - transposed(A, right), gaps, use)
     core = left * s + column * right + identity(A, left) * sb
     full = A.matmul(u, A.matmul(core, transposed(A, v)))
     if m > n:
-        full = full + A.matmul(fraction(A, _outside(A, u, ub), s), transposed(A, v))
+        full = full + A.matmul(unless_idle(A, _outside(A, u, ub), s, use), transposed(A, v))
     if n > m:
-        full = full + A.matmul(u, transposed(A, fraction(A, _outside(A, v, vb), s)))
+        full = full + A.matmul(u, transposed(A, unless_idle(A, _outside(A, v, vb), s, use)))
     return full
 
 

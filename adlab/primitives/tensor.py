@@ -121,11 +121,12 @@ def _exact_norm(library: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def _directions(A: Any, site: Site) -> Any:
     """Return x/√Σx², and 0 for zero vectors: there it is the subgradient of least norm."""
-    size = expand(A, site.y, site)
-    return site.xs[0] / A.where(A.equal(size, 0), literal(A, 1, size), size)
+    x, size = site.xs[0], expand(A, site.y, site)
+    none = A.equal(size, 0)
+    return A.where(none, literal(A, 0, x), x / A.where(none, literal(A, 1, size), size))
 
 
-AT_ZERO = (Kink("all elements are 0", "0, the subgradient of least norm"),)
+AT_ZERO = (Kink("all elements are 0", "0 in every order, the subgradient of least norm"),)
 SHARED = (Kink("two elements share the extreme", "they share the derivative equally"),)
 
 REDUCTIONS = (

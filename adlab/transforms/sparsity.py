@@ -561,7 +561,8 @@ def _size(shape: Shape) -> int:
 
 
 RULES: Mapping[str, PatternRule] = MappingProxyType({
-    "sum": _reduced, "mean": _reduced, "max": _reduced, "min": _reduced, "prod": _reduced, "norm": _reduced, "cumsum": _accumulated,
+    "sum": _reduced, "mean": _reduced, "max": _reduced, "min": _reduced, "prod": _reduced, "norm": _reduced,
+    "cumsum": _accumulated,
     "reshape": _unmoved, "cast": _unmoved, "transpose": _moved, "broadcast_to": _moved, "index": _moved,
     "index_add": _added, "concatenate": _joined, "stack": _joined, "matmul": _product, "outer": _outer,
 })  # fmt: skip

@@ -951,3 +951,120 @@ def test_a_long_loop_is_one_node_per_operation() -> None:
         return x
 
     assert len(record(code, (0.3,)).graph) == 30_001
+
+
+def gradient_at(code: Code, example: Any, point: Any) -> Any:
+    """The gradient at a point of the graph traced at another."""
+    graph = record(code, (example,)).graph
+    values = NUMPY.run(graph, [point])
+    return reverse_sweep(graph, NUMPY, values, [(graph.outputs[0], np.float64(1.0))])[0]
+
+
+ZERO: list[Code] = [
+    *[lambda x, p=p: np.linalg.norm(x, p) for p in (None, 1, 2, 3, np.inf)],
+    *[lambda x, p=p: np.linalg.norm(x[:, None] * np.ones(3), p) for p in ("fro", "nuc", 1, 2, np.inf)],
+    lambda x: np.std(x),
+    lambda x: np.std(x + 5.0, ddof=1),
+    lambda x: np.nanstd(x),
+    lambda x: np.sum(np.linalg.norm(np.outer(x, x), axis=1)),
+]
+
+
+@pytest.mark.parametrize("code", ZERO, ids=range(len(ZERO)))
+def test_norms_have_the_derivative_0_where_they_are_0(code: Code) -> None:
+    np.testing.assert_array_equal(gradient_at(code, V[:3], np.zeros(3)), np.zeros(3))
+
+
+def test_sorting_follows_the_order_at_the_point_not_at_the_example() -> None:
+    def code(x: Any) -> Any:
+        return np.sum(np.sort(x) * np.array([1.0, 10.0, 100.0]))
+
+    example, point = np.array([1.0, 2.0, 3.0]), np.array([5.0, -1.0, 2.0])
+    assert call_graph(record(code, (example,)).graph, (point,)) == code(point)
+    np.testing.assert_array_equal(gradient_at(code, example, point), [100.0, 1.0, 10.0])
+
+
+def test_determinant_of_a_singular_matrix_has_its_cofactors_as_gradient() -> None:
+    singular = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
+    found = gradient_at(np.linalg.det, A3, singular)
+    np.testing.assert_allclose(found, [[4, 4, -4], [-2, -2, 2], [0, 0, 0]], atol=1e-14)
+
+
+def test_repeated_eigenvalues_are_differentiable_in_symmetric_functions() -> None:
+    def code(x: Any) -> Any:
+        return np.sum(np.linalg.eigvalsh(x) ** 2)
+
+    np.testing.assert_allclose(gradient_at(code, np.eye(3), 2 * np.eye(3)), 4 * np.eye(3))
+
+
+def test_vectors_of_equal_eigenvalues_have_no_silent_derivative() -> None:
+    found = gradient_at(lambda x: np.sum(np.linalg.eigh(x)[1] ** 3), A3, np.eye(3))
+    assert not np.all(np.isfinite(found))
+
+
+@pytest.mark.parametrize(
+    "solver", [np.linalg.inv, np.linalg.cholesky, lambda a: np.linalg.solve(a, np.ones(2))]
+)
+def test_a_matrix_without_a_solution_is_not_a_number_and_its_neighbours_stay(solver: Code) -> None:
+    good, bad = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[1.0, 1.0], [1.0, 1.0 - 1e-300]])
+    found = call_graph(record(solver, (np.stack([good, good]),)).graph, (np.stack([good, 0 * bad]),))
+    np.testing.assert_allclose(found[0], solver(good))
+    assert np.all(np.isnan(found[1]))
+
+
+def test_the_triangle_that_is_not_read_has_the_derivative_0() -> None:
+    symmetric = Q @ Q.T + np.eye(4)
+    for code in (np.linalg.cholesky, np.linalg.eigvalsh):
+        found = gradient_at(lambda x, code=code: np.sum(code(x) ** 3), symmetric, symmetric)
+        assert np.all(np.triu(found, 1) == 0)
+        assert np.all(np.diag(found) != 0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda n: scipy.special.jv(n, 2.0),
+        lambda n: scipy.special.kn(n, 2.0),
+        lambda a: scipy.special.gammainc(a, 2.0),
+        lambda a: scipy.special.betainc(a, a, 0.5),
+    ],
+)
+def test_a_parameter_without_a_rule_is_refused_and_never_0(code: Code) -> None:
+    with pytest.raises(NotImplementedError, match=r"ad\.stop_gradient, or use method='numerical'"):
+        gradient_at(code, 1.5, 1.5)
+
+
+def test_sinc_is_exact_at_0_in_the_second_derivative() -> None:
+    from adlab import functions as ad
+    from adlab.transforms.sweeps import dual_run
+
+    graph = record(lambda x: ad.sinc(x), (0.0,)).graph
+    first = reverse_sweep(graph, NUMPY, NUMPY.run(graph, [np.float64(0)]), [(graph.outputs[0], 1.0)])[0]
+    assert first == 0
+    from adlab.algebra.dual import Dual, DualAlgebra
+
+    outer = DualAlgebra(NUMPY)
+    x = Dual(outer, np.float64(0), np.float64(1))
+    tangent = dual_run(graph, outer, [x], [Dual(outer, np.float64(1))])[-1].tangent
+    assert tangent.tangent == pytest.approx(-(np.pi**2) / 3, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda x: np.sum(np.sort(x, axis=0)[0] ** 3),
+        lambda x: np.linalg.norm(x) ** 3,
+        lambda x: np.sum(np.linalg.solve(x, np.ones(3)) ** 2),
+        lambda x: np.linalg.det(x) + np.linalg.slogdet(x)[1],
+        lambda x: np.sum(x % 0.3 + np.fmod(x, 0.7)),
+    ],
+)
+def test_the_complex_step_passes_through(code: Code) -> None:
+    from adlab.algebra.complexstep import ComplexStepAlgebra
+
+    direction = np.cos(np.arange(9.0)).reshape(3, 3)
+    graph = record(code, (A3,)).graph
+    algebra = ComplexStepAlgebra()
+    (found,) = algebra.outputs(graph, algebra.run(graph, [A3 + 1e-30j * direction]))
+    expected = np.sum(gradient_at(code, A3, A3) * direction)
+    assert np.imag(found) * 1e30 == pytest.approx(expected, rel=1e-12)

@@ -314,7 +314,8 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         result = reduce("max" if ord > 0 else "min", sums, (x.ndim - 2,), False)
     elif ord in (2, -2, "nuc"):
         row = "sum" if ord == "nuc" else "max" if ord > 0 else "min"
-        result = reduce(row, singular_values(matrices), (x.ndim - 2,), False)
+        size = reduce(row, singular_values(matrices), (x.ndim - 2,), False)
+        result = apply("where", apply("equal", size, 0.0), 0.0, size)  # the convention at 0
     else:
         raise trace_error(
             f"a norm of matrices has the order {ord!r}", "give 'fro', 'nuc', 1, -1, 2, -2, np.inf or -np.inf"
