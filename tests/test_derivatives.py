@@ -438,3 +438,20 @@ def test_derivatives_keep_the_name_and_docstring_of_their_function():
     assert grad(area).__name__ == "grad(area)"
     assert grad(area).__doc__ == "Return r²."
     assert to_graph(grad(area), (1.0,)).graph.inputs == ("r",)
+
+
+def test_the_gradient_graph_of_an_element_is_differentiated_by_every_method() -> None:
+    import adlab
+
+    x = np.array([1.0, 3.0, 2.0])
+    want = np.diag([0.0, 0.0, 12.0])
+    for method in ("numerical", "symbolic", "forward", "reverse"):
+        got = adlab.jacobian(adlab.grad(lambda x: x[2] ** 3), method=method)(x)
+        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-8)
+
+
+def test_cotangents_of_one_result_returned_twice_add_up() -> None:
+    import adlab
+
+    _, pullback = adlab.vjp(lambda x: (x * x, x * x), 3.0)
+    assert pullback((1.0, 1.0))[0] == 12.0

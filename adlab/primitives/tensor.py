@@ -173,6 +173,7 @@ def _index_add(x: Any, index: Index, shape: Shape) -> Any:
     """Return zeros of ``shape`` with ``x`` added at ``index``; elements named twice are added twice."""
     x = np.asarray(x)
     total = np.zeros(shape, x.dtype)
+    x = x[()]  # the number itself: an element of an object array must not be a 0-d array
     if any(isinstance(entry, FrozenArray) for entry in index):
         np.add.at(total, numpy_index(index), x)
     else:
