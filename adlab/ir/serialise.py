@@ -97,6 +97,9 @@ def _read_graph(data: dict[str, Any], table: Mapping[str, Primitive]) -> Graph:
     primitives = [table[name] for name in data["primitives"]]
     types = [Type(tuple(shape), np.dtype(dtype)) for shape, dtype in data["types"]]
     nodes = data["nodes"]
+    for row in nodes:
+        if not (0 <= row[0] < len(primitives) and 0 <= row[3] < len(types)):
+            raise GraphError(f"This graph is damaged: a node refers to primitive {row[0]} and type {row[3]}.")
     return Graph(
         tuple(data["inputs"]),
         tuple(data["outputs"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import adlab as ad
 from adlab.algebra.numpy import NUMPY
-from adlab.errors import GraphError, InputError, ShapeError
+from adlab.errors import BranchError, GraphError, InputError, ShapeError
 from adlab.ir.builder import Builder
 from adlab.ir.check import check
 from adlab.ir.graph import Graph, Source
@@ -224,6 +225,22 @@ def test_damaged_json_is_refused(text: str, message: str) -> None:
 def test_json_with_unknown_primitive_is_refused(graph: ad.Graph) -> None:
     with pytest.raises(GraphError, match="uses sinus"):
         ad.Graph.from_json(graph.to_json().replace('"sin"', '"sinus"'))
+
+
+def test_json_with_a_negative_table_index_is_refused(graph: ad.Graph) -> None:
+    data = json.loads(graph.to_json())
+    data["nodes"][3][0] = -1
+    with pytest.raises(GraphError, match="refers to primitive -1"):
+        ad.Graph.from_json(json.dumps(data))
+
+
+def test_a_collapsed_graph_keeps_its_guards() -> None:
+    def f(x):
+        with ad.scope("branch"):
+            return x * 2 if x > 0 else -x
+
+    with pytest.raises(BranchError):
+        ad.graph(f, 1.0).collapse()(-1.0)
 
 
 def test_json_with_wrong_type_is_refused(graph: ad.Graph) -> None:
