@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adlab.api import check, compare, draw, grad_graph, gradient, graph, sparsity, trace
-    from adlab.api_judge import autopsy, kinks, step
-    from adlab.api_judge_b import chain, checker_power, cost, grade, swell
     from adlab.control import checkpoint, fori, scan
     from adlab.custom import primitive
     from adlab.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from adlab.errors import (
         AdlabError,
         BranchError,
+        CompileError,
         GradientError,
         GraphError,
         GrowthError,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from adlab.graphs import Graph
     from adlab.ir.constant import PI as pi  # noqa: N811
     from adlab.ir.constant import E as e  # noqa: N811 - the numbers' own names
+    from adlab.judges import autopsy, chain, checker_power, cost, grade, kinks, step, swell
     from adlab.scopes import scope
     from adlab.series import higher_derivatives, taylor
     from adlab.updates import at
@@ -52,15 +52,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": "check compare draw grad_graph gradient graph sparsity trace",
-    "api_judge": "autopsy kinks step",
-    "api_judge_b": "chain checker_power cost grade swell",
     "control": "checkpoint fori scan",
     "custom": "primitive",
     "derivatives": "grad hessian hvp jacobian jvp value_and_grad vjp",
-    "errors": "AdlabError BranchError GradientError GraphError GrowthError InputError MethodError MissingRuleError "
+    "errors": "AdlabError BranchError CompileError GradientError GraphError GrowthError InputError MethodError MissingRuleError "
     "ParseError RenderError ShapeError TraceError",
     "graphs": "Graph",
     "ir.constant": "pi e",
+    "judges": "autopsy chain checker_power cost grade kinks step swell",
     "scopes": "scope",
     "series": "higher_derivatives taylor",
     "updates": "at",

@@ -226,7 +226,8 @@ def compare(f: Function, *args: Any, **options: Any) -> ShownComparison:
     *args
         The point.
     **options
-        As `adlab.reports.comparison.compare` takes them: ``methods``, ``schemes``, ``wrt``.
+        As `adlab.reports.comparison.compare` takes them: ``methods``, ``schemes``, ``wrt``, ``digits``, and ``peers``:
+        other systems to ask as well, such as ``["autograd", "jax"]`` or ``"all"``, where they are installed.
 
     Returns
     -------
@@ -255,7 +256,8 @@ def check(f: Function, *args: Any, tol: float | None = None, **options: Any) -> 
     *args
         The point.
     tol : float, optional
-        Allowed relative error; by default from the dtype and from the numerical method's own error estimate.
+        Allowed error, relative to the largest derivative or 1; by default from the dtype and, in a comparison with a
+        difference, from the difference's own error estimate.
     **options
         As `adlab.reports.checking.check` takes them.
 

@@ -22,7 +22,7 @@ from adlab.ir.graph import Graph
 from adlab.ir.tree import LEAF, Tree, flatten, leaf_names, unflatten
 from adlab.ir.types import Type, common_dtype
 from adlab.transforms.evaluation import algebra_for, as_result
-from adlab.transforms.loops import Loop, fitted, unpacked, without_inputs
+from adlab.transforms.loops import Loop, fitted, unpacked, without_nodes
 from adlab.transforms.recompute import CHECKPOINT, packed_graph
 
 
@@ -158,7 +158,7 @@ def fori(count: int, f: Callable[[Any, Any], Any], init: Any) -> Any:
     )
     graph, operands = traced.graph, [counter, *leaves]
     if not _reads_counter(graph):
-        graph, operands = without_inputs(_without_counter(graph), {0}), leaves
+        graph, operands = without_nodes(graph, {0, graph.outputs[0]}, graph.outputs[1:]), leaves
     wanted = tuple(range(len(operands) - len(leaves), len(operands)))
     loop = Loop(graph, steps, len(operands), 0, wanted, False, f"({_called(f)} × {steps})")
     return unflatten(tree, _applied(loop, [*operands, *traced.captured]))
@@ -172,31 +172,6 @@ def _reads_counter(graph: Graph) -> bool:
         or any(0 in operands for i, operands in enumerate(graph.operands) if i != step)
         or step in graph.outputs[1:]
         or any(step in operands for operands in graph.operands)
-    )
-
-
-def _without_counter(graph: Graph) -> Graph:
-    """Return the body without counting on; nothing reads the counter."""
-    step = graph.outputs[0]
-    kept = [i for i in range(len(graph)) if i != step]
-    new = {old: place for place, old in enumerate(kept)}
-
-    def moved(operands: Sequence[int]) -> tuple[int, ...]:
-        return tuple(new[j] if j >= 0 else j for j in operands)
-
-    return Graph(
-        graph.inputs,
-        moved(graph.outputs[1:]),
-        [graph.primitives[i] for i in kept],
-        [moved(graph.operands[i]) for i in kept],
-        [graph.params[i] for i in kept],
-        [graph.types[i] for i in kept],
-        [graph.scope_ids[i] for i in kept],
-        [graph.source_ids[i] for i in kept],
-        graph.constants,
-        graph.scopes,
-        graph.sources,
-        name=graph.name,
     )
 
 

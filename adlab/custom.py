@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from adlab.algebra.exact import MpmathAlgebra, SympyAlgebra
 from adlab.algebra.notation import Term
 from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Recorder, Traced, innermost
@@ -24,7 +25,7 @@ from adlab.frontends.numpy_functions import FUNCTIONS
 from adlab.frontends.recording import as_leaf, record, type_of_leaf
 from adlab.functions import promoted
 from adlab.ir.builder import user_source
-from adlab.ir.graph import Source
+from adlab.ir.graph import Graph, Source
 from adlab.ir.primitive import Notation, Params, Primitive, Site
 from adlab.ir.types import BOOL, FLOAT64, Shape, Type, common_dtype
 from adlab.methods import METHODS
@@ -45,6 +46,8 @@ def primitive(
     partials: Rule | None = None,
     vjp: Rule | None = None,
     jvp: Rule | None = None,
+    mpmath: Rule | None = None,
+    sympy: Rule | None = None,
     check: Any = False,
 ) -> UserPrimitive:
     """Return ``fun`` as one operation with a derivative rule of its own.
@@ -64,6 +67,11 @@ def primitive(
     jvp : callable, optional
         ``jvp(y, xs, tangents)`` returns the tangent of ``y``; a tangent of zeros stands for an argument that does not
         move. Serves forward mode.
+    mpmath : callable, optional
+        ``mpmath(mp, *xs)`` computes ``fun`` with the numbers of an mpmath context, or object arrays of them: with it the
+        fifty-digit reference can judge the rule.
+    sympy : callable, optional
+        ``sympy(sp, *xs)`` writes ``fun`` with SymPy's functions; with it symbolic differentiation passes through.
     check : bool or tuple
         Compare the rule with differences now: True for an elementwise ``fun`` at a few points between 0 and 1, or a
         tuple of arguments at which to compare.
@@ -84,8 +92,9 @@ def primitive(
 
     Notes
     -----
-    Rules are NumPy code that may run on traced values: a Hessian differentiates the rule. Carriers other than NumPy have
-    no way to compute ``fun``: symbolic differentiation and the fifty-digit reference refuse it by name.
+    Rules are NumPy code that may run on traced values: a Hessian differentiates the rule. Without ``mpmath`` and ``sympy``
+    the fifty-digit reference and symbolic differentiation have no way to compute ``fun`` and refuse it by name; checks
+    then fall back on extrapolated differences and say so. ``fun`` of an elementwise primitive gets single numbers there.
 
     Examples
     --------
@@ -94,14 +103,15 @@ def primitive(
     >>> float(softsign(1.0)), float(grad(softsign)(1.0)), float(grad(grad(softsign))(1.0))
     (0.5, 0.25, -0.25)
     """
-    for rule, label in ((fun, "fun"), (partials, "partials"), (vjp, "vjp"), (jvp, "jvp")):
+    given = {"fun": fun, "partials": partials, "vjp": vjp, "jvp": jvp, "mpmath": mpmath, "sympy": sympy}
+    for label, rule in given.items():
         if rule is not None and not callable(rule):
             raise InputError(f"{label} must be a function, not a {type(rule).__name__}.")
     if partials is not None and (vjp is not None or jvp is not None):
         raise InputError(
             "A primitive takes either partials, which serve both modes, or vjp and jvp; leave out one or the other."
         )
-    made = UserPrimitive(fun, _name(fun, name), partials, vjp, jvp)
+    made = UserPrimitive(fun, _name(fun, name), partials, vjp, jvp, Exact(mpmath, sympy))
     if check is not False and check is not None:
         for point in _points(made, check):
             _check(made, point)
@@ -131,6 +141,24 @@ def place_of(function: Any) -> str:
     return f"{source}: `{line}`" if line else str(source)
 
 
+class Exact(NamedTuple):
+    """How a user's operation is computed by the libraries of exact numbers, where the user says so."""
+
+    mpmath: Rule | None = None
+    sympy: Rule | None = None
+
+    def columns(self, elementwise: bool) -> dict[str, Rule | None]:
+        """Return the row's functions of (library, *operands, **params)."""
+        return {
+            column: rule if rule is None or elementwise else functools.partial(_without_params, rule)
+            for column, rule in self._asdict().items()
+        }
+
+
+def _without_params(rule: Rule, library: Any, *xs: Any, **params: Any) -> Any:
+    return np.asarray(rule(library, *xs), dtype=object)
+
+
 class UserPrimitive:
     """An operation that a user gave, with its rule; made by `primitive`.
 
@@ -142,11 +170,18 @@ class UserPrimitive:
     """
 
     def __init__(
-        self, fun: Callable[..., Any], name: str, partials: Rule | None, vjp: Rule | None, jvp: Rule | None
+        self,
+        fun: Callable[..., Any],
+        name: str,
+        partials: Rule | None,
+        vjp: Rule | None,
+        jvp: Rule | None,
+        exact: Exact,
     ) -> None:
         self.fun = fun
         self.name = name
         self.partials = partials
+        self.exact = exact
         self._general = UserRule(name, vjp, jvp)
         self._rows: dict[int, Primitive] = {}
         functools.update_wrapper(self, fun, updated=())
@@ -172,6 +207,7 @@ class UserPrimitive:
     def _make_row(self, arity: int) -> Primitive:
         notation = Notation(f"{self.name}({{*}})", _latex(self.name), ATOM)
         facts: dict[str, Any] = {"arity": arity, "notation": notation, "summary": "a user's own operation"}
+        facts |= self.exact.columns(self.partials is not None)
         if self.partials is None:
             return Primitive(
                 self.name, _stated, self._general, functools.partial(_general_value, self), **facts
@@ -193,6 +229,20 @@ class UserPrimitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+
+def rows_by_name(primitives: Iterable[UserPrimitive]) -> dict[str, Callable[[int], Primitive]]:
+    """Return users' rows, as functions of the number of operands, by name; InputError for two of one name."""
+    found: dict[str, Callable[[int], Primitive]] = {}
+    for made in primitives:
+        if not isinstance(made, UserPrimitive):
+            raise InputError(f"primitives takes what ad.primitive returned, not a {type(made).__name__}.")
+        if made.name in found:
+            raise InputError(
+                f"Two of the primitives are called {made.name!r}; give one of them another name=."
+            )
+        found[made.name] = made.row
+    return found
 
 
 def _latex(name: str) -> str:
@@ -233,7 +283,8 @@ def computed(owner: UserPrimitive, xs: Sequence[Any], type: Type | None) -> Any:
     if any(np.asarray(x).dtype.kind not in "fb" for x in xs):
         raise MethodError(
             f"{owner.name} is a user's primitive, computed with NumPy in floating point: it has no value in symbols, in "
-            "many digits or for complex numbers; use reverse or forward mode, or central differences."
+            "many digits or for complex numbers, so the reference cannot judge it; give ad.primitive its mpmath= or sympy= "
+            "function, or use reverse or forward mode, or central differences."
         )
     given = [x.copy() if isinstance(x, np.ndarray) else x for x in xs]
     if type is None:
@@ -474,6 +525,7 @@ def _check(made: UserPrimitive, point: tuple[Any, ...]) -> None:
     values = [as_leaf(x, "an argument") for x in point]
     real = [k for k, type in enumerate(graph.input_types) if type.dtype != BOOL]
     exact = METHODS["numerical"].derivative(graph, values, real, algebra=NUMPY, scheme="richardson")
+    _check_exact(made, graph, values)
     checked = 0
     for mode in ("reverse", "forward"):
         try:
@@ -486,6 +538,24 @@ def _check(made: UserPrimitive, point: tuple[Any, ...]) -> None:
             _compare(made, mode, graph.inputs[k], point, wanted, got, bar)
     if not checked:
         raise InputError(f"{made.name} has no rule to check; give partials, vjp or jvp.")
+
+
+def _check_exact(made: UserPrimitive, graph: Graph, values: Sequence[Any]) -> None:
+    """Raise GradientError if the mpmath or SymPy function has another value than the function itself."""
+    wanted = np.asarray(NUMPY.outputs(graph, NUMPY.run(graph, values))[0], float)
+    for carrier, rule in ((MpmathAlgebra, made.exact.mpmath), (SympyAlgebra, made.exact.sympy)):
+        if rule is None:
+            continue
+        algebra = carrier()
+        (found,) = algebra.outputs(graph, algebra.run(graph, [algebra.array(x) for x in values]))
+        got = np.asarray(found, object).astype(float)
+        if got.shape != wanted.shape or np.any(
+            np.abs(got - wanted) > TOLERANCE * np.maximum(1, np.abs(wanted))
+        ):
+            raise GradientError(
+                f"{place_of(rule)}: the {algebra.column} function of {made.name} gives {got} where the function itself "
+                f"gives {wanted}; the point is {tuple(values)}."
+            )
 
 
 def _compare(

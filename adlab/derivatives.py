@@ -1,7 +1,8 @@
 """The verbs: gradients, Jacobians, Hessians and products with them, as functions of functions.
 
-Every call traces the function afresh at the actual point, so closures that change and branches that turn are
-always right. Where arguments, or values that the function closes over, belong to a trace that is still being
+A function that a verb returns keeps the graphs of what it differentiates (`adlab.transforms.kept` says which, and when
+it traces again), so branches that turn and closures that change are always right, and a repeated call costs no
+trace. Where arguments, or values that the function closes over, belong to a trace that is still being
 written, the derivative is written into that trace: so derivatives nest to any order and in any mixture, and
 never confuse their perturbations.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from adlab.algebra.base import Algebra
 from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Recorder, Traced, innermost
+from adlab.compile.tiers import Tiers
 from adlab.errors import InputError, MethodError, TraceError
 from adlab.frontends.dispatch import to_graph
 from adlab.frontends.numpy_functions import FUNCTIONS
@@ -45,7 +47,11 @@ from adlab.transforms.evaluation import (
     output_tree,
     own_outputs,
 )
+from adlab.transforms.kept import KeptGraphs
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep
+
+NATIVE_METHODS = ("reverse", "forward", "auto")
+"""Methods whose answer is a graph like any other, and so is compiled; the others look at the numbers they meet."""
 
 Argnums = int | Sequence[int]
 
@@ -81,8 +87,10 @@ def _leaf_count(tree: Tree) -> int:
 
 
 def _call(f: Any, args: Sequence[Any], *others: Any) -> _Call:
-    """Return the function at a point; ``others`` are further values whose traces count."""
-    recording = to_graph(f, args)
+    """Return the function, or one of the graphs kept of it, at a point; ``others`` are further values whose traces
+    count.
+    """
+    recording = f.recording(args) if isinstance(f, KeptGraphs) else to_graph(f, args)
     values = [*flatten_args(recording.graph, args, len(recording.captured)), *recording.captured]
     return _Call(recording.graph, values, len(recording.captured), algebra_for([*values, *others]))
 
@@ -150,6 +158,24 @@ def _function_of(f: Any, name: str) -> Callable[[Any], Any]:
     return decorate
 
 
+def _verb(f: Any, name: str, method: str, answer: Callable[[_Call], Any]) -> Callable[..., Any]:
+    """Return a derivative as a function of the arguments, which keeps graphs and, once it is called again, native
+    code of its answer.
+    """
+    kept, tiers = KeptGraphs(f), Tiers()
+
+    @_function_of(f, name)
+    def derivative(*args: Any) -> Any:
+        call = _call(kept, args)
+        if method in NATIVE_METHODS and kept.holds(call.graph) and isinstance(call.algebra, NumpyAlgebra):
+            native = tiers.code(call.graph, args, lambda *given: answer(_call(call.graph, given)))
+            if native is not None:
+                return native(*args)
+        return answer(call)
+
+    return derivative  # type: ignore[no-any-return]
+
+
 # -------------------------------------------------------------------------------------------------- gradients
 
 
@@ -168,15 +194,13 @@ def value_and_grad(
     """
     method_named(method).check_options(options)
 
-    @_function_of(f, "value_and_grad")
-    def valued(*args: Any) -> tuple[Any, Any]:
-        call = _call(f, args)
-        positions = _argnums(argnums, len(args))
+    def answer(call: _Call) -> tuple[Any, Any]:
+        positions = _argnums(argnums, len(call.spans))
         _check_scalar(call.graph, "grad")
         found = _derivative(call, positions, method, options)
         return found.values[0], _by_argument(call, positions, found.jacobians[0], _is_single(argnums))
 
-    return valued  # type: ignore[no-any-return]
+    return _verb(f, "value_and_grad", method, answer)
 
 
 def grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) -> Callable[..., Any]:
@@ -210,6 +234,17 @@ def grad(f: Any, argnums: Argnums = 0, method: str = "reverse", **options: Any) 
     >>> gradient = grad(lambda x1, x2: np.log(x1) + x1 * x2 - np.sin(x2), argnums=(0, 1))
     >>> [round(float(part), 6) for part in gradient(2.0, 5.0)]
     [5.5, 1.716338]
+    >>> [float(grad(lambda x: x * x if x > 0 else -x)(x)) for x in (3.0, -3.0)]
+    [6.0, -1.0]
+
+    Notes
+    -----
+    The returned function keeps up to 16 graphs of ``f``, the one used last in front. A call is served by the first that
+    was made for the same nesting, shapes and dtypes, and whose recorded comparisons turn out the same; if none is,
+    ``f`` is traced again. All are let go when something that ``f`` reads has changed: a closure, a global, a default,
+    the contents of an array or container, a function that it calls. An ``f`` whose readings cannot be followed (it
+    reads attributes of objects, draws random numbers, prints) is traced at every call. So side effects of an ``f`` that
+    can be followed happen when it is traced only, and no answer is ever stale.
     """
     valued = value_and_grad(f, argnums, method, **options)
 
@@ -260,15 +295,13 @@ def jacobian(
         return _sparse_jacobian(f, argnums, method, options)
     method_named(method).check_options(options)
 
-    @_function_of(f, "jacobian")
-    def blocks(*args: Any) -> Any:
-        call = _call(f, args)
-        positions = _argnums(argnums, len(args))
+    def answer(call: _Call) -> Any:
+        positions = _argnums(argnums, len(call.spans))
         found = _derivative(call, positions, method, options)
         rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in found.jacobians]
         return unflatten(output_tree(call.graph), rows)
 
-    return blocks  # type: ignore[no-any-return]
+    return _verb(f, "jacobian", method, answer)
 
 
 def hessian(
@@ -310,11 +343,11 @@ def hessian(
 def _sparse_jacobian(f: Any, argnums: Argnums, method: str, options: dict[str, Any]) -> Callable[..., Any]:
     check_direction(method)
     _check_no_options(options)
-    plans = Plans()
+    plans, kept = Plans(), KeptGraphs(f)
 
     @_function_of(f, "jacobian")
     def blocks(*args: Any) -> Any:
-        call, positions, wrt = _sparse_call(f, args, argnums)
+        call, positions, wrt = _sparse_call(kept, args, argnums)
         plan = plans.find(call.graph, wrt) or plans.keep(plan_jacobian(call.graph, wrt, method))
         parts = _sparse_blocks(plan, call.values)
         rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in parts]
@@ -329,11 +362,11 @@ def _sparse_hessian(f: Any, argnums: Argnums, method: str, options: dict[str, An
             f"A sparse Hessian is taken forward over reverse; its method is 'reverse', not {method!r}."
         )
     _check_no_options(options)
-    plans = Plans()
+    plans, kept = Plans(), KeptGraphs(f)
 
     @_function_of(f, "hessian")
     def blocks(*args: Any) -> Any:
-        call, positions, wrt = _sparse_call(f, args, argnums)
+        call, positions, wrt = _sparse_call(kept, args, argnums)
         _check_scalar(call.graph, "hessian")
         plan = plans.find(call.graph, wrt)
         if plan is None:

@@ -14,6 +14,7 @@
     ├── GrowthError (MethodError)       a symbolic expression that outgrew its limit
     ├── MissingRuleError (MethodError, NotImplementedError)
     │                                   a primitive without the rule that a derivative needs
+    ├── CompileError (RuntimeError)     native code that could not be made or loaded: a mistake in adlab or its platform
     └── RenderError (RuntimeError)      a format or a drawing engine that is not to be had here
 
 Each message is a whole sentence: what was given, what is allowed, what to do next. Most classes are also a built-in
@@ -25,6 +26,7 @@ from __future__ import annotations
 __all__ = [
     "AdlabError",
     "BranchError",
+    "CompileError",
     "GradientError",
     "GraphError",
     "GrowthError",
@@ -90,6 +92,10 @@ class GrowthError(MethodError):
 
 class MissingRuleError(MethodError, NotImplementedError):
     """A primitive without the rule that a derivative needs."""
+
+
+class CompileError(AdlabError, RuntimeError):
+    """Native code that could not be made or loaded."""
 
 
 class RenderError(AdlabError, RuntimeError):

@@ -438,6 +438,7 @@ round = Structural(np.round, families.choice.round)
 # -------------------------------------------------------------------------------------- of several operations
 
 _leaky_relu = Function(TABLE["leaky_relu"])
+_prelu = Function(TABLE["prelu"])
 _elu = Function(TABLE["elu"])
 
 
@@ -492,7 +493,7 @@ def prelu(x: Any, alpha: Any) -> Any:
     >>> prelu([-2.0, 3.0], 0.25)
     array([-0.5,  3. ])
     """
-    return _leaky_relu(x, alpha)
+    return _prelu(x, alpha)
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from adlab.custom import UserPrimitive, rows_by_name
 from adlab.ir.graph import Graph as Program
 from adlab.ir.serialise import from_json, to_json
 from adlab.primitives import TABLE
@@ -58,9 +60,30 @@ class Graph(Program):
         return to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Graph:
-        """Return the graph that `to_json` wrote; GraphError if the text is damaged."""
-        return cls.of(from_json(text, {**TABLE, **HOLDING}))
+    def from_json(cls, text: str, primitives: Iterable[UserPrimitive] = ()) -> Graph:
+        """Return the graph that `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+        primitives : iterable of UserPrimitive, optional
+            What `adlab.primitive` returned, for each of the user's own operations in the graph. The text names them and
+            holds no code.
+
+        Raises
+        ------
+        GraphError
+            If the text is damaged, or names an operation that is neither adlab's nor supplied.
+
+        Examples
+        --------
+        >>> import adlab as ad
+        >>> double = ad.primitive(lambda x: 2 * x, name="double", partials=lambda y, x: 2)
+        >>> text = ad.graph(lambda x: double(x) + 1, 3.0).to_json()
+        >>> ad.Graph.from_json(text, primitives=[double])(4.0)
+        np.float64(9.0)
+        """
+        return cls.of(from_json(text, {**rows_by_name(primitives), **TABLE, **HOLDING}))
 
     def collapse(self, depth: int = 1) -> Graph:
         """Return the graph with every scope at a nesting depth as one node; `expand` undoes it."""

@@ -216,11 +216,6 @@ def test_counted_once_per_step() -> None:
     assert (total(1), total(10), total(10**6)) == (2, 20, 2 * 10**6)
 
 
-def test_python_source_of_a_loop_is_refused() -> None:
-    with pytest.raises(ad.RenderError, match="to_python cannot write"):
-        ad.graph(powers, 2.0).to_python()
-
-
 # -------------------------------------------------------------------------------------------------------- errors
 
 BAD: dict[str, tuple[type[Exception], Callable[[], Any]]] = {

@@ -123,6 +123,15 @@ def test_a_trace_shows_the_partial() -> None:
     assert "v̄2 · 1/(1 + abs(v0))²" in text
 
 
+def test_partials_may_be_numbers_and_none_in_every_carrier() -> None:
+    steps = ad.primitive(lambda x, k: 2 * x + np.round(k), name="steps", partials=lambda y, x, k: (2, None))
+    trace = ad.trace(lambda x, k: steps(x, k), 0.5, 1.0, mode="all")
+    assert "v̇2 = 2·v̇0 + 0·v̇1" in trace.to_text()
+    assert "v̄0 = v̄2 · 2   1 · 2   2" in trace.to_text()
+    found = ad.jacobian(lambda x, k: steps(x, k), (0, 1), method="forward")(0.5, 1.0)
+    assert tuple(map(float, found)) == (2.0, 0.0)
+
+
 def test_the_judges_say_what_they_cannot_do() -> None:
     with pytest.raises(ad.MethodError, match="softsign has no sympy function"):
         ad.grad(softsign, method="symbolic")(1.0)
@@ -139,8 +148,81 @@ def test_exports_say_what_they_cannot_do() -> None:
     graph = ad.graph(lambda x: softsign(x) * x, 0.7)
     with pytest.raises(ad.RenderError, match="softsign is a user's primitive"):
         graph.to_python()
-    with pytest.raises(ad.GraphError, match="softsign, which this adlab does not know"):
+    with pytest.raises(ad.GraphError, match="softsign, which this adlab does not know; supply"):
         ad.Graph.from_json(graph.to_json())
+
+
+EXACT = ad.primitive(
+    lambda x: x / (1 + abs(x)),
+    name="exact_softsign",
+    partials=lambda y, x: 1 / (1 + abs(x)) ** 2,
+    mpmath=lambda mp, x: x / (1 + abs(x)),
+    sympy=lambda sp, x: x / (1 + sp.Abs(x)),
+    check=True,
+)
+
+
+def test_exact_functions_let_the_judges_in() -> None:
+    report = ad.check(lambda x: EXACT(x) * x, 0.7)
+    assert "50-digit reference" in report.to_text()
+    assert not any("reference" in note for note in report.notes)
+    x = np.array([0.7, -0.3])
+    for method in ("symbolic", "numerical", "forward", "reverse"):
+        found = ad.jacobian(lambda x: EXACT(x), method=method)(x)
+        np.testing.assert_allclose(found, np.diag(1 / (1 + abs(x)) ** 2), rtol=1e-9)
+    hidden = ad.check(lambda x: softsign(x), 0.7)
+    assert any("softsign has no mpmath function, which the reference needs" in note for note in hidden.notes)
+
+
+def test_exact_functions_of_whole_arrays() -> None:
+    total = ad.primitive(
+        lambda a, b: np.sum(a * b),
+        name="inner",
+        vjp=lambda y, a, b: lambda g: (g * b, g * a),
+        mpmath=lambda mp, a, b: np.sum(a * b),
+        sympy=lambda sp, a, b: np.sum(a * b),
+        check=(np.array([1.0, 2.0]), np.array([3.0, 4.0])),
+    )
+    a, b = np.array([0.5, 2.0]), np.array([1.5, -1.0])
+    for method in ("symbolic", "reverse"):
+        np.testing.assert_allclose(ad.grad(lambda a: total(a, b) ** 2, method=method)(a), 2 * (a @ b) * b)
+    assert "50-digit reference" in ad.check(lambda a: total(a, b) ** 2, a, method="reverse").to_text()
+
+
+@pytest.mark.parametrize("column", ["mpmath", "sympy"])
+def test_an_exact_function_that_is_another_one_is_found(column: str) -> None:
+    with pytest.raises(ad.GradientError, match=rf"test_custom.py.*the {column} function of wrong gives"):
+        ad.primitive(
+            np.sin,
+            name="wrong",
+            partials=lambda y, x: np.cos(x),
+            check=True,
+            **{column: lambda lib, x: lib.cos(x)},
+        )
+
+
+def test_graphs_are_read_back_with_the_users_rows_by_name() -> None:
+    graph = ad.graph(lambda x, a: softsign(x) * x + product(a, B).sum(), 0.7, A)
+    again = ad.Graph.from_json(graph.to_json(), primitives=[softsign, product])
+    assert again(0.7, A) == graph(0.7, A)
+    assert again.to_json() == graph.to_json()
+    assert ad.grad(again)(0.7, A) == ad.grad(graph)(0.7, A)
+    assert any(row is softsign.row(1) for row in again.primitives)
+
+
+def test_rows_that_are_not_the_graphs_are_refused() -> None:
+    text = ad.graph(lambda x: softsign(x), 0.7).to_json()
+    with pytest.raises(ad.InputError, match=r"what ad\.primitive returned, not a function"):
+        ad.Graph.from_json(text, primitives=[lambda x: x])
+    with pytest.raises(ad.InputError, match="Two of the primitives are called 'softsign'"):
+        ad.Graph.from_json(text, primitives=[softsign, softsign])
+    other = ad.primitive(lambda x: x.sum(), name="softsign", vjp=lambda y, x: lambda g: (g * np.ones(2),))
+    with pytest.raises(ad.GraphError, match=r"\(softsign\) has operands that do not fit"):
+        ad.Graph.from_json(text, primitives=[other])
+    twins = [ad.primitive(f, name="twin", partials=lambda y, x: 1) for f in (np.sin, np.cos)]
+    graph = ad.graph(lambda x: twins[0](x) + twins[1](x), 0.7)
+    with pytest.raises(ad.GraphError, match="Two different operations of this graph are called twin"):
+        graph.to_json()
 
 
 def test_power_series_go_through_a_rule() -> None:

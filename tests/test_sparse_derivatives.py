@@ -187,9 +187,19 @@ def test_float32_stays_float32():
 # ---------------------------------------------------------------------------------------------- sparse Hessians
 
 
+def on_a_ring(x):
+    return np.sum(np.sin(x) * np.roll(x, 1) ** 2)
+
+
+def on_a_grid(x):
+    return np.sum(np.sin(x[1:]) * x[:-1] ** 2) + np.sum(np.cos(x[:, 1:]) * x[:, :-1])
+
+
 @pytest.mark.parametrize(
     ("f", "shape", "passes"),
     [
+        (on_a_ring, (100,), 3),
+        (on_a_grid, (7, 8), 5),
         (rosenbrock, (100,), 3),
         (kmeans(RNG.normal(size=(60, 4))), (20, 4), 1),
         (lambda x: x[0] * np.sum(x[1:] ** 2) + np.sum(x**3), (40,), 2),

@@ -15,6 +15,7 @@ import numpy as np
 
 from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
+from adlab.ir.index import Index, stacked_indices
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import FLOAT64, Shape
 from adlab.primitives import TABLE
@@ -66,6 +67,20 @@ class Algebra:
             carry, row = step(t, carry)
             rows.append(row)
         return carry, rows
+
+    def scattered(self, parts: Sequence[tuple[Index, Any]], shape: Shape) -> Any:
+        """Return the sum of many parts, each at its index in an array of zeros of ``shape``; None if there are none.
+
+        Parts of one shape are stacked and put down together, so that the work grows with the parts, not with the parts
+        times the array.
+        """
+        total = None
+        for positions, index in stacked_indices([index for index, _ in parts], shape):
+            values = [parts[k][1] for k in positions]
+            value = values[0] if len(values) == 1 else self.stack(*values, axis=0)
+            placed = self.index_add(value, index=index, shape=shape)
+            total = placed if total is None else total + placed
+        return total
 
     def outputs(self, graph: Graph, values: Sequence[Any]) -> list[Any]:
         """Return the outputs among the values that `run` returned."""

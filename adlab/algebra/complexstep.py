@@ -34,20 +34,47 @@ def _log(z: Any) -> Any:
     return np.log(np.asarray(z, complex))
 
 
+def _moved(real: Any, *parts: tuple[Any, Any]) -> Any:
+    """Return ``real`` moved by slopes times imaginary parts, given in pairs; what does not move counts nothing.
+
+    That is the continuation to first order, all that the complex step looks at; an infinite slope stays one.
+    """
+    total: Any = 0.0
+    for slope, z in parts:
+        moved = np.imag(z)
+        total = total + np.where(moved == 0, 0.0, moved * slope)
+    result = np.empty(np.shape(real + total), complex)
+    result.real, result.imag = real, total
+    return result[()]
+
+
 def _power(z: Any, p: Any) -> Any:
-    """Continue xᵖ: by logarithms for x > 0, (−1)ᵖ(−x)ᵖ for x < 0 and whole p, by products at 0."""
-    negative, zero = _real(z) < 0, _real(z) == 0
+    """Continue xᵖ: by logarithms for x > 0, (−1)ᵖ(−x)ᵖ for x < 0 and whole p, by its limits at 0."""
+    negative, zero, exponent = _real(z) < 0, _real(z) == 0, _real(p)
     positive = np.exp(p * _log(np.where(zero, 1, np.where(negative, -z, z))))
-    odd = np.mod(_real(p), 2) == 1
-    at_zero = np.where(
-        _real(p) == 1, z, np.where(_real(p) == 0, 1, np.power(np.zeros_like(_real(z)), _real(p)))
-    )
+    odd = np.mod(exponent, 2) == 1
+    slope = np.where(exponent == 1, 1, np.where(exponent < 0, -np.inf, np.inf))
+    slope = np.where((exponent > 1) | (exponent == 0), 0, slope)
+    growth = np.where(exponent > 0, 0, -np.inf)
+    at_zero = _moved(np.power(np.zeros_like(_real(z)), exponent), (slope, z), (growth, p))
     return np.where(zero, at_zero, np.where(negative & odd, -positive, positive))
+
+
+def _with_edges(function: Callable[[Any], Any], slope: float, *edges: float) -> Continuation:
+    """Continue a function whose slope grows without bound towards the edges of its domain, and is so there."""
+
+    def continued(z: Any) -> Any:
+        real = _real(z)
+        at_edge = np.isin(real, edges)
+        inside = function(np.asarray(z, complex))
+        return np.where(at_edge, _moved(np.real(inside), (slope, z)), inside)
+
+    return continued
 
 
 def _cbrt(z: Any) -> Any:
     root = np.cbrt(_real(z))
-    return root + 1j * np.imag(z) / (3 * root**2)
+    return _moved(root, (np.divide(1, 3 * root**2), z))
 
 
 def _hypot(a: Any, b: Any) -> Any:
@@ -61,8 +88,9 @@ def _arctan2(a: Any, b: Any) -> Any:
     constant.
     """
     steep = np.abs(_real(a)) > np.abs(_real(b))
-    top, bottom = np.where(steep, -b, a), np.where(steep, a, b)
-    return np.arctan(top / bottom)
+    nowhere = (_real(a) == 0) & (_real(b) == 0)
+    top, bottom = np.where(steep, -b, a), np.where(nowhere, 1, np.where(steep, a, b))
+    return np.where(nowhere, complex(np.nan, np.nan), np.arctan(top / bottom))
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
@@ -110,13 +138,9 @@ def _ordered(name: str) -> Continuation:
     def continued(n: Any, z: Any) -> Any:
         import scipy.special
 
-        if np.iscomplexobj(n):
-            raise MethodError(
-                f"{name} has no continuation in its order, so the complex step cannot pass through it; "
-                "use scheme='central' or scheme='richardson'."
-            )
+        _refuse_complex(name, "order", (n,))
         slope = getattr(scipy.special, f"{name[0]}vp")(_real(n), _real(z))
-        return getattr(scipy.special, name)(_real(n), _real(z)) + 1j * np.imag(z) * slope
+        return _moved(getattr(scipy.special, name)(_real(n), _real(z)), (slope, z))
 
     return continued
 
@@ -184,8 +208,82 @@ def _entropy(logarithm: Callable[[Any], Any]) -> Continuation:
 
 
 def _norm(z: Any, axis: Any, keepdims: bool) -> Any:
+    none = np.sum(np.abs(_real(z)), axis=axis, keepdims=keepdims) == 0
     square = np.sum(np.square(z), axis=axis, keepdims=keepdims)
-    return np.where(_real(square) == 0, 0, np.sqrt(np.where(_real(square) == 0, 1, square)))
+    return np.where(none, 0, np.sqrt(np.where(none, 1, square)))
+
+
+def _by_shape(name: str, density: Callable[..., Any]) -> Continuation:
+    """Continue a distribution function in its last operand: its slope there is the density."""
+
+    def continued(*zs: Any) -> Any:
+        import scipy.special
+
+        *shapes, z = zs
+        _refuse_complex(name, "shape parameters", shapes)
+        reals = [_real(x) for x in zs]
+        return _moved(getattr(scipy.special, name)(*reals), (density(scipy.special, *reals), z))
+
+    return continued
+
+
+def _refuse_complex(name: str, operand: str, zs: Sequence[Any]) -> None:
+    if any(np.any(np.imag(z)) for z in zs):
+        raise MethodError(
+            f"{name} has no continuation in its {operand}, so the complex step cannot pass through it; "
+            "use scheme='central' or scheme='richardson'."
+        )
+
+
+def _gamma_density(special: Any, a: Any, x: Any) -> Any:
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def _beta_density(special: Any, a: Any, b: Any, x: Any) -> Any:
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+def _polygamma(n: Any, z: Any) -> Any:
+    from scipy.special import polygamma
+
+    _refuse_complex("polygamma", "order", (n,))
+    n, x = _real(n), _real(z)
+    return _moved(polygamma(n, x), (polygamma(n + 1, x), z))
+
+
+def _cofactors(z: Any) -> Any:
+    """Continue the cofactors as signed minors, which need no inverse."""
+    size = z.shape[-1]
+    result = np.ones(z.shape, complex)
+    for i, j in np.ndindex(size, size):
+        if size > 1:
+            minor = np.delete(np.delete(z, i, -2), j, -1)
+            result[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return result
+
+
+def _cholesky(z: Any) -> Any:
+    """Continue the factor of A = L·Lᵀ, without a conjugate; NaN where the real factor is."""
+    factor = np.zeros(z.shape, complex)
+    for j in range(z.shape[-1]):
+        known = factor[..., j, :j]
+        column = z[..., j:, j] - (factor[..., j:, :j] @ known[..., None])[..., 0]
+        root = np.sqrt(column[..., :1])
+        factor[..., j:, j] = column / root
+    return np.where(np.isnan(NUMPY.apply(TABLE["cholesky"], (_real(z),))), np.nan, factor)
+
+
+def _pinv(z: Any) -> Any:
+    """Continue (AᵀA)⁻¹Aᵀ or Aᵀ(AAᵀ)⁻¹, without a conjugate, for matrices of full rank."""
+    if np.any(np.linalg.matrix_rank(_real(z)) < min(z.shape[-2:])):
+        raise MethodError(
+            "pinv has no continuation where the rank is not full, so the complex step cannot pass through it; "
+            "use scheme='central' or scheme='richardson'."
+        )
+    flipped = np.swapaxes(z, -1, -2)
+    if z.shape[-2] >= z.shape[-1]:
+        return np.linalg.solve(flipped @ z, flipped)
+    return np.swapaxes(np.linalg.solve(z @ flipped, z), -1, -2)
 
 
 def _slogdet(z: Any) -> Any:
@@ -220,6 +318,8 @@ def _step(function: Callable[[Any], Any]) -> Continuation:
 
 
 CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
+    "sqrt": _with_edges(np.sqrt, np.inf, 0.0), "arcsin": _with_edges(np.arcsin, np.inf, -1.0, 1.0),
+    "arccos": _with_edges(np.arccos, -np.inf, -1.0, 1.0), "arccosh": _with_edges(np.arccosh, np.inf, 1.0),
     "power": _power, "cbrt": _cbrt, "hypot": _hypot, "arctan2": _arctan2,
     "absolute": lambda z: np.where(_real(z) == 0, 0, np.sign(_real(z)) * z), "sign": _step(np.sign),
     "floor": _step(np.floor), "ceil": _step(np.ceil), "round": _step(np.rint),
@@ -229,6 +329,7 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
     "softplus": lambda z: _logaddexp(z, 0 * z),
     "sigmoid": _sigmoid, "tanh": _tanh, "relu": _ramp(lambda z: 0 * _real(z)),
     "leaky_relu": _ramp(lambda z, a: a * z),
+    "prelu": _ramp(lambda z, a: a * z),
     "elu": _ramp(lambda z, a: a * np.expm1(np.where(_real(z) < 0, z, 0))),
     "maximum": _choose(np.greater), "minimum": _choose(np.less), "clip": _clip,
     "erf": _scipy("erf"), "gammaln": _gammaln, "digamma": _scipy("digamma"),
@@ -242,7 +343,11 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
     "ndtr": _ndtr, "log_ndtr": lambda z: _log(_ndtr(z)), "logit": lambda z: _log(z) - _log(1 - z),
     "xlogy": _entropy(_log), "xlog1py": _entropy(np.log1p),
     "jv": _ordered("jv"), "yv": _ordered("yv"), "iv": _ordered("iv"), "kv": _ordered("kv"),
-    "ive": _scaled_bessel,
+    "ive": _scaled_bessel, "polygamma": _polygamma,
+    "gammainc": _by_shape("gammainc", _gamma_density),
+    "gammaincc": _by_shape("gammaincc", lambda special, a, x: -_gamma_density(special, a, x)),
+    "betainc": _by_shape("betainc", _beta_density),
+    "cofactors": _cofactors, "cholesky": _cholesky, "pinv": _pinv,
     "norm": _norm, "slogdet": _slogdet, "arrange": _arrange,
     "sort": lambda z, axis: _arrange(z, z, axis=axis, inverse=False),
     "stop_gradient": lambda z: _real(z) + 0j, "cast": lambda z, dtype: z,
@@ -250,12 +355,18 @@ CONTINUATIONS: Mapping[str, Continuation] = MappingProxyType({
 """The continuation of each row that NumPy's own function does not continue."""
 
 PLAIN = frozenset((
-    "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "exp", "expm1",
-    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh",
+    "add", "subtract", "multiply", "divide", "negative", "square", "reciprocal", "exp", "expm1",
+    "sin", "cos", "tan", "arctan", "sinh", "cosh", "arcsinh", "arctanh",
     "sum", "mean", "prod", "cumsum", "reshape", "transpose", "broadcast_to", "index", "index_add",
     "concatenate", "stack", "matmul", "outer", "solve", "det",
 ))  # fmt: skip
 """Rows whose NumPy function takes complex numbers as it is."""
+
+CONJUGATING: Mapping[str, str] = MappingProxyType({
+    "eigh": "NumPy takes a complex matrix to be Hermitian and conjugates it, which is not analytic",
+    "svd": "the singular vectors of a complex matrix are orthogonal with a conjugate, which is not analytic",
+})  # fmt: skip
+"""Rows that are not continued, and why."""
 
 
 class ComplexStepAlgebra(Algebra):
@@ -288,10 +399,10 @@ class ComplexStepAlgebra(Algebra):
             return CONTINUATIONS[primitive.name]
         if primitive.name in PLAIN:
             return implementation(primitive)
+        why = CONJUGATING.get(primitive.name)
         raise MethodError(
-            f"{primitive.name} has no continuation to complex numbers, so the complex step cannot pass "
-            "through it; "
-            "use scheme='central' or scheme='richardson'."
+            f"{primitive.name} has no continuation to complex numbers{f' ({why})' if why else ''}, so the complex step "
+            "cannot pass through it; use scheme='central' or scheme='richardson'."
         )
 
 

@@ -23,6 +23,7 @@ class ExactAlgebra(Algebra):
 
     library: Any
     column: str
+    purpose: str
 
     def number(self, value: Any) -> Any:
         """Return the library's value of a Python number."""
@@ -56,7 +57,10 @@ class ExactAlgebra(Algebra):
         function = getattr(primitive, self.column)
         if function is None:
             name = primitive.name
-            raise MethodError(f"{name} has no {self.column} function, so it cannot be evaluated there.")
+            raise MethodError(
+                f"{name} has no {self.column} function, which {self.purpose}; a user's primitive is given one by "
+                f"ad.primitive(…, {self.column}=…)."
+            )
         if isinstance(function, str):
             named = getattr(self.library, function)
             return lambda *xs: self.guarded(primitive, named, xs)
@@ -115,6 +119,7 @@ class SympyAlgebra(ExactAlgebra):
     """Evaluate to SymPy expressions in real symbols."""
 
     column = "sympy"
+    purpose = "symbolic differentiation needs"
 
     def __init__(self) -> None:
         import sympy
@@ -148,6 +153,7 @@ class MpmathAlgebra(ExactAlgebra):
     """
 
     column = "mpmath"
+    purpose = "the reference needs to judge it"
 
     def __init__(self, digits: int = 50) -> None:
         import mpmath

@@ -15,8 +15,9 @@ import numpy as np
 
 from adlab.algebra.base import Algebra
 from adlab.ir.constant import Constant
+from adlab.ir.index import FrozenArray, Index, numpy_index
 from adlab.ir.primitive import Params, Primitive
-from adlab.ir.types import FLOAT64
+from adlab.ir.types import FLOAT64, Shape
 
 
 @cache
@@ -51,6 +52,19 @@ class NumpyAlgebra(Algebra):
         if params:
             return function(*xs, **dict(params))  # type: ignore[operator]
         return function(*xs)  # type: ignore[operator]
+
+    def scattered(self, parts: Sequence[tuple[Index, Any]], shape: Shape) -> Any:
+        """Return the sum of many parts, added in place to one array of zeros that nobody else holds; None for no parts."""
+        if not parts:
+            return None
+        dtypes = {np.asarray(value).dtype for _, value in parts}
+        total = np.zeros(shape, np.result_type(*dtypes))
+        for index, value in parts:
+            if any(isinstance(entry, FrozenArray) for entry in index):
+                np.add.at(total, numpy_index(index), value)
+            else:
+                total[numpy_index(index)] += value
+        return total
 
 
 NUMPY = NumpyAlgebra()

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from adlab import __version__
-from adlab.cli import judge_a, judge_b
+from adlab.cli import judges
 from adlab.errors import AdlabError, GradientError, InputError
 
 FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
 NUMBERINGS = ("level", "program", "baydin")
 METHODS = ("reverse", "forward", "symbolic", "numerical")
+SCHEMES = ("central", "forward", "complex", "richardson")
 ENGINES = ("auto", "builtin", "dot", "pygraphviz")
 
 TARGET_HELP = """
@@ -54,6 +55,18 @@ def output_option(function: Command) -> Command:
     )(function)
 
 
+def format_option(function: Command) -> Command:
+    """Add --format."""
+    return click.option(
+        "--format",
+        "fmt",
+        type=click.Choice(FORMATS),
+        default="text",
+        show_default=True,
+        help="How to write it.",
+    )(function)
+
+
 def numbering_option(function: Command) -> Command:
     """Add --numbering."""
     return click.option(
@@ -70,6 +83,30 @@ def digits_option(function: Command) -> Command:
     return click.option(
         "--digits", type=click.IntRange(0, 17), default=3, show_default=True, help="Decimals shown."
     )(function)
+
+
+def numerical_options(function: Command) -> Command:
+    """Add --scheme and --h, the options of the numerical method."""
+    scheme = click.option(
+        "--scheme",
+        type=click.Choice(SCHEMES),
+        help="Which differences the numerical method takes; default central.",
+    )
+    step = click.option(
+        "--h", "h", type=float, help="The step of the numerical method; default by the scheme's rule."
+    )
+    return scheme(step(function))
+
+
+def options_for(method: str, scheme: str | None, h: float | None) -> dict[str, Any]:
+    """Return the options that were given, which only the numerical method takes."""
+    given = {name: value for name, value in (("scheme", scheme), ("h", h)) if value is not None}
+    if given and method != "numerical":
+        names = " and ".join(f"--{name}" for name in given)
+        raise InputError(
+            f"{names} belong{'s' * (len(given) == 1)} to --method numerical, not to --method {method}."
+        )
+    return given
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -97,10 +134,29 @@ def function_at(target: str, values: Sequence[str]) -> tuple[Any, list[Any]]:
     return named_function(function, given), bind_values(function, given)
 
 
+def emit_pieces(pieces: Iterable[str], output: str | None) -> None:
+    """Print, or write a file atomically, piece by piece."""
+    if output is None:
+        _print(pieces)
+        return
+    from adlab.render.write import save
+
+    save(Path(output), pieces)
+
+
+def _print(pieces: Iterable[str]) -> None:
+    """Write to standard output; a reader that has seen enough, such as head, is no error."""
+    try:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def emit(content: str, output: str | None) -> None:
     """Print, or write a file atomically."""
     if output is None:
-        click.echo(content.rstrip("\n"))
+        _print((content.rstrip("\n"), "\n"))
         return
     from adlab.render.write import save
 
@@ -122,13 +178,15 @@ def emit(content: str, output: str | None) -> None:
     default=0,
     help="Which result, counted from 0, the adjoints belong to.",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
-)
+@format_option
 @click.option(
     "--ascii", "ascii_only", is_flag=True, help="Write dv3, bv3, * and - instead of v̇3, v̄3, · and −."
 )
 @click.option("--full", is_flag=True, help="Write arrays in full instead of shape and norm.")
+@click.option(
+    "--rows",
+    help="How many rows a table shows at most, or all; the middle ones are left out. Default 1000 of more than 10000.",
+)
 @digits_option
 @numbering_option
 @output_option
@@ -141,6 +199,7 @@ def trace(
     fmt: str,
     ascii_only: bool,
     full: bool,
+    rows: str | None,
     digits: int,
     numbering: str,
     output: str | None,
@@ -150,7 +209,11 @@ def trace(
 
     function, args = function_at(target, values)
     shown = make(function, *args, mode=mode, wrt=wrt, numbering=numbering, output=result)
-    options: dict[str, Any] = {} if fmt == "json" or fmt == "csv" else {"digits": digits, "full": full}
+    if fmt in ("json", "csv"):
+        emit_pieces(shown.pieces(fmt), output)
+        return
+    limit = int(rows) if rows is not None and rows.isdecimal() else rows
+    options: dict[str, Any] = {"digits": digits, "full": full, "rows": limit}
     if fmt == "text":
         options |= {"ascii": ascii_only, "color": output is None and sys.stdout.isatty()}
     if fmt == "html":
@@ -209,16 +272,24 @@ def draw(
 @click.option(
     "--method", type=click.Choice(METHODS), default="reverse", show_default=True, help="How to differentiate."
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
-)
+@format_option
+@numerical_options
 @output_option
-def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
+def grad(
+    target: str,
+    values: Sequence[str],
+    method: str,
+    scheme: str | None,
+    h: float | None,
+    fmt: str,
+    output: str | None,
+) -> None:
     """Print value and gradient at a point, by one method, with what it cost."""
     from adlab.api import gradient
 
+    options = options_for(method, scheme, h)
     function, args = function_at(target, values)
-    emit(gradient(function, *args, method=method).render(fmt), output)
+    emit(gradient(function, *args, method=method, **options).render(fmt), output)
 
 
 @target_command("jacobian")
@@ -229,40 +300,52 @@ def grad(target: str, values: Sequence[str], method: str, fmt: str, output: str 
     show_default=True,
     help="How to differentiate; auto takes the cheaper of forward and reverse mode and says why.",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
-)
+@format_option
+@numerical_options
 @output_option
-def jacobian(target: str, values: Sequence[str], method: str, fmt: str, output: str | None) -> None:
+def jacobian(
+    target: str,
+    values: Sequence[str],
+    method: str,
+    scheme: str | None,
+    h: float | None,
+    fmt: str,
+    output: str | None,
+) -> None:
     """Print value and Jacobian of a function with several results."""
     from adlab.api import gradient
 
+    options = options_for(method, scheme, h)
     function, args = function_at(target, values)
-    emit(gradient(function, *args, method=method, scalar=False).render(fmt), output)
+    emit(gradient(function, *args, method=method, scalar=False, **options).render(fmt), output)
 
 
 @target_command("compare")
 @click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
+    "--peers",
+    default="",
+    metavar="NAMES",
+    help="Other systems to ask as well, where installed: autograd,jax,torch,casadi, or all.",
 )
+@format_option
 @output_option
-def compare(target: str, values: Sequence[str], fmt: str, output: str | None) -> None:
+def compare(target: str, values: Sequence[str], peers: str, fmt: str, output: str | None) -> None:
     """Compare the four methods against fifty digits: error, ulps, cost, and why."""
     from adlab.api import compare as make
 
     function, args = function_at(target, values)
-    emit(make(function, *args).render(fmt), output)
+    asked = [name.strip() for name in peers.split(",") if name.strip()]
+    emit(make(function, *args, peers="all" if asked == ["all"] else asked).render(fmt), output)
 
 
 @target_command("check")
 @click.option(
     "--tol",
     type=float,
-    help="Allowed relative error; default from the dtype and the numerical error estimate.",
+    help="Allowed error, relative to the largest derivative or 1. Default: the root of the machine epsilon, and in a "
+    "comparison with a difference also the difference's own error estimate.",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
-)
+@format_option
 @output_option
 def check(target: str, values: Sequence[str], tol: float | None, fmt: str, output: str | None) -> None:
     """Check the derivatives at a point; exit status 1 if one is wrong."""
@@ -298,14 +381,7 @@ def graph(target: str, values: Sequence[str], fmt: str, output: str | None) -> N
 
 @click.command("primitives")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@format_option
 @output_option
 def primitives(names: tuple[str, ...], fmt: str, output: str | None) -> None:
     """List the rule table: every primitive with its derivative, its domain and its kinks; or the ones named."""
@@ -324,9 +400,7 @@ def primitives(names: tuple[str, ...], fmt: str, output: str | None) -> None:
     show_default=True,
     help="Which passes to take for a Jacobian.",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it."
-)
+@format_option
 @click.option("--picture", type=click.Path(dir_okay=False), help="Also draw the pattern: .svg .png .pdf")
 @output_option
 def sparsity(
@@ -372,7 +446,7 @@ def figures(output: str) -> None:
 
 for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures, sparsity):
     cli.add_command(command)
-for command in (*judge_a.commands(), *judge_b.commands()):
+for command in judges.commands():
     cli.add_command(command)
 
 
@@ -399,9 +473,6 @@ def main() -> NoReturn:
     except RecursionError:
         _complain("The input is nested too deeply for Python; write it with fewer levels.")
         sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:  # a user's own function may raise anything
         if os.environ.get("ADLAB_TRACEBACK"):
             raise

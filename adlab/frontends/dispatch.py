@@ -18,7 +18,7 @@ def to_graph(f: Any, args: Sequence[Any], names: Sequence[str] | None = None) ->
     Parameters
     ----------
     f : callable, str, sympy expression or Graph
-        A callable is traced afresh at each call, so it may close over values that change.
+        A callable is traced afresh; who keeps graphs from call to call is `adlab.transforms.kept`.
     args : sequence
         Example arguments.
     names : sequence of str, optional

@@ -96,6 +96,7 @@ def expressions_graph(
     types: Sequence[Type] | None = None,
     shape: tuple[int, ...] | None = None,
     in_tree: Tree = None,
+    held: Sequence[tuple[Any, Any]] = (),
 ) -> Graph:
     """Return one graph for several SymPy expressions in the same symbols.
 
@@ -110,6 +111,8 @@ def expressions_graph(
         If given, the expressions are the entries of one output of this shape, else an output each.
     in_tree
         How arguments nest.
+    held : sequence of (symbol, expression)
+        Further symbols that stand for expressions, each in terms of those before.
 
     Raises
     ------
@@ -123,6 +126,8 @@ def expressions_graph(
     }
     weak = FLOAT32 if given and all(type.dtype == FLOAT32 for type in given) else np.dtype(np.float64)
     walk = _Walk(GraphAlgebra(recorder), variables)
+    for symbol, expression in held:
+        walk.known[symbol] = walk([expression])[0]
     outputs = [recorder.operand(value, weak) for value in walk(expressions)]
     if shape is not None and len(shape):
         outputs = [_joined(recorder, outputs, shape)]
@@ -377,7 +382,7 @@ def _dirac(A: Any, x: Any, *order: Any) -> Any:
 
 
 def _polygamma(A: Any, n: Any, x: Any) -> Any:
-    return A.digamma(x) if n == 0 else A.polygamma(n, x)
+    return A.digamma(x) if isinstance(n, int) and n == 0 else A.polygamma(n, x)  # an order may be an input
 
 
 COMPOSED: Mapping[str, Callable[..., Any]] = MappingProxyType({

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from adlab.ir.graph import UNKNOWN, Graph, Guard, Scope, Source
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.tree import Tree
 from adlab.ir.types import BOOL, FLOAT64, Type
+
+T = TypeVar("T")
 
 current_scope: ContextVar[tuple[str, ...]] = ContextVar("current_scope", default=())
 """Names of the scopes that are open here; set by `adlab.scope`, restored when it closes."""
@@ -150,7 +152,6 @@ class Builder:
         """Return the graph of ``outputs``: inputs first, dead nodes left out, the rest in program order."""
         order = self._live(outputs)
         operands, guards = self.operands, self.guards
-        kept = range(len(self)) if order is None else order
         if order is not None:
             new = dict(zip(order, range(len(order)), strict=True))
             operands = [tuple([new[j] if j >= 0 else j for j in row]) for row in (operands[i] for i in order)]
@@ -159,12 +160,12 @@ class Builder:
         return Graph(
             tuple(self.input_names),
             tuple(outputs),
-            primitives=[self.primitives[i] for i in kept],
-            operands=list(operands),
-            params=[self.params[i] for i in kept],
-            types=[self.types[i] for i in kept],
-            scope_ids=[self.scope_ids[i] for i in kept],
-            source_ids=[self.source_ids[i] for i in kept],
+            primitives=_chosen(self.primitives, order),
+            operands=tuple(operands),
+            params=_chosen(self.params, order),
+            types=_chosen(self.types, order),
+            scope_ids=_chosen(self.scope_ids, order),
+            source_ids=_chosen(self.source_ids, order),
             constants=tuple(self.constants),
             scopes=tuple(self._scope_rows),
             sources=tuple(_decode(*code) for code in self._codes),
@@ -233,6 +234,11 @@ class Builder:
         line = source.text()
         shown = f": `{line}`" if line else ""
         return ShapeError(f"{source}{shown}: {primitive.name}: {error}")
+
+
+def _chosen(column: Sequence[T], order: Sequence[int] | None) -> tuple[T, ...]:
+    """Return the entries of a column in an order, all of them if there is none."""
+    return tuple(column) if order is None else tuple([column[i] for i in order])
 
 
 def _check_representable(value: Any) -> None:

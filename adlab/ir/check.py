@@ -68,7 +68,7 @@ def _check_node(graph: Graph, i: int) -> None:
         raise GraphError(f"Node {i}: {primitive.name} takes {primitive.arity} operands, not {len(operands)}.")
     try:
         inferred = primitive.infer(*map(graph.type_of, operands), **dict(graph.params[i]))
-    except ShapeError as error:
+    except (ShapeError, TypeError) as error:  # TypeError: parameters that are not the row's
         raise GraphError(f"Node {i} ({primitive.name}) has operands that do not fit: {error}") from error
     if inferred != graph.types[i]:
         raise GraphError(f"Node {i} ({primitive.name}) is recorded as {graph.types[i]} but is {inferred}.")

@@ -2,7 +2,7 @@
 
 Node ``i`` applies a primitive to earlier nodes, so the list is its own topological order: nothing here sorts and nothing
 recurses. An operand is an integer: ``j >= 0`` is node ``j``, ``~k`` (that is, ``-1 - k``) is literal ``k``. Columns are kept
-as parallel lists, which holds a node to about 300 bytes; `Node` is a view of one row for people who read.
+as parallel tuples, which holds a node to about 300 bytes; `Node` is a view of one row for people who read.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Source(NamedTuple):
 
 
 UNKNOWN = Source("", 0)
+
+COLUMNS = ("primitives", "operands", "params", "types", "scope_ids", "source_ids")
+"""What a graph has one entry of per node."""
 
 
 class Scope(NamedTuple):
@@ -121,6 +124,11 @@ class Graph:
     in_tree: Tree = None
     out_tree: Tree = None
     name: str = "y"
+
+    def __post_init__(self) -> None:
+        """Keep the columns as tuples, whatever they were given as: nothing of a graph can be assigned to."""
+        for column in COLUMNS:
+            object.__setattr__(self, column, tuple(getattr(self, column)))
 
     def __len__(self) -> int:
         return len(self.primitives)

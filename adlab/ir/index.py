@@ -103,6 +103,65 @@ def _numpy_entry(entry: Any) -> Any:
     return entry
 
 
+def stacked_indices(indices: Sequence[Index], shape: Sequence[int]) -> list[tuple[list[int], Index]]:
+    """Return indices of integers and slices joined where they pick parts of one shape.
+
+    Parameters
+    ----------
+    indices : sequence of Index
+    shape : sequence of int
+        Of the array that is indexed.
+
+    Returns
+    -------
+    list of (positions, index)
+        Which of the indices are joined, and what picks all their parts at once, stacked along a new first axis; an index
+        that stays alone is as it was.
+
+    Examples
+    --------
+    >>> indices = [normalise_index(k, (3,)) for k in (2, 0)]
+    >>> stacked_indices(indices, (3,))
+    [([0, 1], ([2, 0],))]
+    """
+    alike: dict[Any, list[int]] = {}
+    for position, index in enumerate(indices):
+        plain = len(shape) > 0 and all(isinstance(entry, (int, tuple)) for entry in index)
+        lengths = (
+            tuple(_length(entry, n) for entry, n in zip(index, shape, strict=True)) if plain else position
+        )
+        alike.setdefault(lengths, []).append(position)
+    return [
+        (
+            positions,
+            _joined([indices[k] for k in positions], shape) if len(positions) > 1 else indices[positions[0]],
+        )
+        for positions in alike.values()
+    ]
+
+
+def _length(entry: Any, length: int) -> int | None:
+    """Return how many places an entry picks along an axis; None for an integer, which takes the axis away."""
+    return None if isinstance(entry, int) else len(range(length)[_numpy_entry(entry)])
+
+
+def _joined(indices: Sequence[Index], shape: Sequence[int]) -> Index:
+    """Return one index of arrays for indices that pick parts of one shape; what they have in common at the end stays."""
+    axes = list(zip(*indices, strict=True))
+    while len(axes) > 1 and isinstance(axes[-1][0], tuple) and len(set(axes[-1])) == 1:
+        axes.pop()
+    kept = [a for a, entries in enumerate(axes) if isinstance(entries[0], tuple)]
+    joined: list[Any] = []
+    for a, entries in enumerate(axes):
+        steps = range(shape[a])
+        places = np.array(
+            [e if isinstance(e, int) else steps[_numpy_entry(e)] for e in entries], dtype=np.intp
+        )
+        lengths = [places.shape[1] if b == a else 1 for b in kept]
+        joined.append(FrozenArray(places.reshape(len(indices), *lengths)))
+    return (*joined, *indices[0][len(axes) :])
+
+
 def indexed_shape(shape: Sequence[int], index: Index) -> tuple[int, ...]:
     """Return the shape of an array of ``shape`` after indexing."""
     picked = np.broadcast_to(np.int8(0), tuple(shape))[numpy_index(index)]

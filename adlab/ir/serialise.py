@@ -1,14 +1,15 @@
 """Graphs as versioned JSON, exactly: reading back gives the same graph, bit for bit.
 
 Floats are written in Python's shortest form that reads back exactly; infinities and NaN as strings; arrays with their dtype.
-Primitives are written by name, so a reader needs the rule table; it is passed in, as layers import downwards only.
+Primitives are written by name, so a reader needs the rule table; it is passed in, as layers import downwards only. A
+user's own operation is code, which no JSON holds: whoever reads the graph supplies it by name.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,26 @@ from adlab.ir.primitive import Primitive
 from adlab.ir.tree import tree_from_json
 from adlab.ir.types import Type
 
+Table = Mapping[str, Primitive | Callable[[int], Primitive]]
+"""Rows by name; those that depend on the number of operands as a function of it."""
+
 FORMAT = "adlab-graph"
 VERSION = 1
 
 
 def to_json(graph: Graph) -> str:
-    """Return the graph as JSON text."""
+    """Return the graph as JSON text.
+
+    Raises
+    ------
+    GraphError
+        If two different operations have one name, which the text could not tell apart.
+    """
     return json.dumps(_graph_data(graph), allow_nan=False, ensure_ascii=False)
 
 
-def from_json(text: str, table: Mapping[str, Primitive]) -> Graph:
-    """Return the graph that `to_json` wrote, checked.
+def from_json(text: str, table: Table) -> Graph:
+    """Return the graph that `to_json` wrote, checked; ``table`` holds the rows by name.
 
     Raises
     ------
@@ -62,6 +72,7 @@ def from_json(text: str, table: Mapping[str, Primitive]) -> Graph:
 def _graph_data(graph: Graph) -> dict[str, Any]:
     names: dict[str, int] = {}
     types: dict[Type, int] = {}
+    _check_names(graph)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -90,10 +101,23 @@ def _graph_data(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _read_graph(data: dict[str, Any], table: Mapping[str, Primitive]) -> Graph:
+def _check_names(graph: Graph) -> None:
+    known: dict[tuple[str, int], Primitive] = {}
+    for primitive, operands in zip(graph.primitives, graph.operands, strict=True):
+        if known.setdefault((primitive.name, len(operands)), primitive) is not primitive:
+            raise GraphError(
+                f"Two different operations of this graph are called {primitive.name}; give one of them another name= "
+                "where it is declared, so that the text can be read back."
+            )
+
+
+def _read_graph(data: dict[str, Any], table: Table) -> Graph:
     unknown = [name for name in data["primitives"] if name not in table]
     if unknown:
-        raise GraphError(f"This graph uses {', '.join(unknown)}, which this adlab does not know.")
+        raise GraphError(
+            f"This graph uses {', '.join(unknown)}, which this adlab does not know; supply a user's own operation, as in "
+            f"adlab.Graph.from_json(text, primitives=[{', '.join(unknown)}])."
+        )
     primitives = [table[name] for name in data["primitives"]]
     types = [Type(tuple(shape), np.dtype(dtype)) for shape, dtype in data["types"]]
     nodes = data["nodes"]
@@ -103,7 +127,7 @@ def _read_graph(data: dict[str, Any], table: Mapping[str, Primitive]) -> Graph:
     return Graph(
         tuple(data["inputs"]),
         tuple(data["outputs"]),
-        [primitives[row[0]] for row in nodes],
+        [_row(primitives[row[0]], len(row[1])) for row in nodes],
         [tuple(row[1]) for row in nodes],
         [tuple(sorted((name, _read(value, table)) for name, value in row[2].items())) for row in nodes],
         [types[row[3]] for row in nodes],
@@ -119,7 +143,11 @@ def _read_graph(data: dict[str, Any], table: Mapping[str, Primitive]) -> Graph:
     )
 
 
-def _read_constant(row: list[Any], table: Mapping[str, Primitive]) -> Constant:
+def _row(entry: Primitive | Callable[[int], Primitive], operands: int) -> Primitive:
+    return entry if isinstance(entry, Primitive) else entry(operands)
+
+
+def _read_constant(row: list[Any], table: Table) -> Constant:
     value, shape, dtype = row
     type = Type(tuple(shape), np.dtype(dtype))
     value = _read(value, table)
@@ -151,7 +179,7 @@ def _write(value: Any) -> Any:
     raise GraphError(f"A parameter of type {type(value).__name__} has no JSON form.")
 
 
-def _read(value: Any, table: Mapping[str, Primitive]) -> Any:
+def _read(value: Any, table: Table) -> Any:
     if not isinstance(value, dict):
         return value
     if "named" in value:

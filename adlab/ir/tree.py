@@ -51,19 +51,26 @@ def _take(tree: Tree, leaves: Iterator[Any]) -> Any:
     return tuple(values) if kind == "tuple" else values
 
 
-def leaf_names(tree: Tree, root: str) -> list[str]:
-    """Return one name per leaf: ``params.W`` for a key, ``xs[0]`` for a position, the root itself for a bare leaf."""
+def leaf_names(tree: Tree, root: str, entry: str = "{}.{}") -> list[str]:
+    """Return one name per leaf: ``params.W`` for a key, ``xs[0]`` for a position, the root itself for a bare leaf.
+
+    ``entry`` is how a key is written after what it belongs to.
+    """
     if tree is None:
         return []
     if tree == LEAF:
         return [root]
     kind, keys, children = tree
     labels = (
-        [f"{root}.{key}" for key in keys]
+        [entry.format(root, key) for key in keys]
         if kind == "dict"
         else [f"{root}[{i}]" for i in range(len(children))]
     )
-    return [name for child, label in zip(children, labels, strict=True) for name in leaf_names(child, label)]
+    return [
+        name
+        for child, label in zip(children, labels, strict=True)
+        for name in leaf_names(child, label, entry)
+    ]
 
 
 def tree_from_json(data: Any) -> Tree:

@@ -55,6 +55,7 @@ def type_of(value: Any) -> Type:
 
 def graph_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the graph's dtype for NumPy's: float32 and bool stay, other real numbers become float64."""
+    dtype = dtype.newbyteorder("=")
     if dtype in (FLOAT64, FLOAT32, BOOL):
         return dtype
     if dtype.kind in "iu" or dtype == np.float16:

@@ -98,6 +98,8 @@ def same_program(a: Graph, b: Graph, literals: frozenset[int] | None = None) -> 
     literals : frozenset of int, optional
         The literals whose numbers matter; by default all. Types always matter.
     """
+    if a is b:
+        return True
     if (
         a.outputs != b.outputs
         or a.operands != b.operands

@@ -29,6 +29,7 @@ from adlab.algebra.counting import Operations
 from adlab.algebra.numpy import NumpyAlgebra
 from adlab.algebra.traced import Traced
 from adlab.errors import BranchError, InputError, MethodError, TraceError
+from adlab.ir.types import BOOL
 from adlab.methods.base import Cost, Derivative, Method, Problem, by_columns, lane_chunks, seed
 from adlab.transforms.batch import BatchAlgebra
 from adlab.transforms.costs import count_evaluation, times
@@ -47,11 +48,12 @@ class Numerical(Method):
 
     The options are ``scheme``, one of ``"central"``, ``"forward"``, ``"complex"`` and ``"richardson"``, and
     ``h``, the step. Without ``h`` the step is ∛ε·max(|x|, 1) for central and √ε·max(|x|, 1) for forward
-    differences, with ε the machine epsilon of the input's dtype: the steps that balance truncation against
-    rounding when f and its derivatives are of order 1 (Press et al., *Numerical Recipes*, §5.7). It is 1e-30
+    differences, with ε the machine epsilon of the program's coarsest dtype: the steps that balance truncation against
+    rounding when f and its derivatives are of order 1 (Press et al., *Numerical Recipes*, §5.7). It is 1e-30·max(|x|, 1)
     for the complex step, and Richardson starts at max(|x|, 1)/10 and halves (Ridders, *Advances in
     Engineering Software* 4, 1982). Differences divide by the distance between the points as they are after
-    rounding.
+    rounding. Where the function is not finite a default step away, the step becomes small against the distance to
+    the edge of its domain; the answer says so.
     """
 
     name = "numerical"
@@ -164,7 +166,7 @@ class Sampler:
             raise branch_error(problem.graph, problem.algebra, values, guard)
         return [_operand_value(problem, values, j) for j in problem.outputs]
 
-    def along_imaginary(self, t: float) -> list[Any]:
+    def along_imaginary(self, t: Any) -> list[Any]:
         """Return the outputs at x + i·t, complex."""
         problem, args, carrier = self.problem, list(self.problem.args), ComplexStepAlgebra()
         self.tally.count += len(self.elements)
@@ -211,8 +213,9 @@ class Sampler:
         return np.where(np.isfinite(self.x), np.maximum(np.abs(self.x), 1.0), 1.0)
 
     def epsilon(self) -> float:
-        """Return the machine epsilon of the input's dtype."""
-        return float(np.finfo(self.type.dtype).eps)
+        """Return the coarsest machine epsilon among the dtypes of the program, to which its values are rounded."""
+        dtypes = {type.dtype for type in {self.type, *self.problem.graph.types} if type.dtype != BOOL}
+        return float(max(np.finfo(dtype).eps for dtype in dtypes))
 
     def label(self, k: int = 0) -> str:
         """Return the name of the ``k``-th element."""
@@ -241,8 +244,12 @@ def _over(difference: Any, t: Any) -> Any:
     return difference / t.astype(difference.dtype).reshape(-1, *(1,) * (np.ndim(difference) - 1))
 
 
+Scheme = Callable[["Sampler", list[Any], "float | None"], tuple[list[Any], list[Any]]]
+"""Takes elements to move, the outputs at the point and the step; returns differences and their error bars."""
+
+
 def _per_element(
-    scheme: Callable[[Sampler, list[Any], float | None], tuple[list[Any], list[Any]]],
+    scheme: Scheme,
 ) -> Callable[..., tuple[Column, Column]]:
     """Return a scheme for whole inputs from one for a run of elements."""
 
@@ -255,6 +262,8 @@ def _per_element(
             for elements in _runs(problem, problem.graph.types[position].size):
                 at = Sampler(problem, position, elements, tally)
                 found, bars = scheme(at, at.per_element(base), h)
+                if scheme in (_central, _forward) and isinstance(problem.algebra, NumpyAlgebra):
+                    _mend(at, base, found, scheme, h)
                 for k in range(len(base)):
                     derivatives[k] += [found[k]] if at.single else list(found[k])
                     bar = bars[k] if bars else None
@@ -315,6 +324,62 @@ def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -
     return [(4 * n - 3 * b - f) / (2 * t) for n, b, f in zip(near, base, far, strict=True)]
 
 
+def _mend(at: Sampler, base: list[Any], found: list[Any], scheme: Scheme, h: float | None) -> None:
+    """Replace, in place, the differences that are not finite because a step leaves the domain; say where it does.
+
+    Where the step is ours to choose, it becomes small against the distance to the edge.
+    """
+    edges: list[str] = []
+    for k in _stuck(at, base, found):
+        alone = Sampler(at.problem, at.position, at.elements[k : k + 1], at.tally)
+        step = None if h is not None else _step_inside(alone, base)
+        if step is None:
+            edges.append(at.label(k))
+            continue
+        at.tally.notes.append(
+            f"The function is not finite a default step away from {at.label(k)}; the step was shrunk to {step:.3g}."
+        )
+        for block, nearer in zip(found, scheme(alone, base, step)[0], strict=True):
+            block[... if at.single else k] = nearer
+    if edges:
+        shown = ", ".join(edges[:4]) + (f" and {len(edges) - 4} more" if len(edges) > 4 else "")
+        reach = "however small the step" if h is None else f"a step of h = {h:.3g} away"
+        at.tally.notes.append(
+            f"On one side of {shown} the function is not finite {reach}, so the difference is not either."
+        )
+
+
+def _stuck(at: Sampler, base: list[Any], found: list[Any]) -> list[int]:
+    """Return the elements with a difference that is not finite, of outputs that are."""
+    flags = np.zeros(len(at.elements), bool)
+    for k, (block, before) in enumerate(zip(found, base, strict=True)):
+        found[k] = block = np.array(block)
+        bad = ~np.isfinite(block) & np.isfinite(before)
+        flags |= bad.reshape(len(flags), -1).any(axis=1)
+    return [int(k) for k in np.flatnonzero(flags)]
+
+
+def _step_inside(at: Sampler, base: list[Any]) -> float | None:
+    """Return a step that is small against the distance to the edge of the domain, None if there is none.
+
+    The edge is looked for at ever smaller distances, and nearer to the point than 0 is, where domains often end.
+    """
+    small, least = at.epsilon() ** (1 / 3), 8 * float(np.spacing(at.type.dtype.type(abs(at.x))))
+    tried = {abs(at.x) / 2, *(small * at.scale() / 100**k for k in range(1, 8))}
+    for distance in sorted((t for t in tried if t > least), reverse=True):
+        try:
+            sides = [at(distance), at(-distance)]
+        except BranchError:
+            return None
+        if all(
+            np.all(np.isfinite(y) | ~np.isfinite(before))
+            for side in sides
+            for y, before in zip(side, base, strict=True)
+        ):
+            return float(max(small * distance, least))
+    return None
+
+
 def _usable(at: Sampler, t: Any) -> Any:
     """Return the distance that a step of ``t`` really moves x, or raise InputError if it moves nothing."""
     moved = at.distance(t)
@@ -335,8 +400,15 @@ def _complex(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
             "The complex step cannot stand inside another differentiation: its numbers are complex already. "
             "Use scheme='central', or the forward or reverse method."
         )
-    step = COMPLEX_STEP if h is None else float(h)
-    return [np.imag(y) / step for y in at.along_imaginary(step)], []
+    step = _imaginary_step(at.x) if h is None else float(h) * np.ones(np.shape(at.x))
+    return [_over(np.imag(y), step) for y in at.along_imaginary(step)], []
+
+
+def _imaginary_step(x: Any) -> Any:
+    """Return 1e-30·max(|x|, 1), but for tiny x a billionth of it: ln x is analytic only so far around x."""
+    size = np.where(np.isfinite(x), np.abs(x), 1.0)
+    tiny = (size > 0) & (size < 1e-20)
+    return np.where(tiny, 1e-9 * size, COMPLEX_STEP * np.maximum(size, 1.0))[()]
 
 
 def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], list[Any]]:

@@ -3,6 +3,7 @@
 The graph is evaluated in mpmath at the exact binary values of the arguments, with working precision far
 beyond what is asked, and differenced with a step so small that truncation is below the last digit wanted:
 10⁻⁴⁰ of the point, against a working precision of well over a hundred digits. Nothing cancels that matters.
+An element that moves leaves most of a program as it was; only the rest is evaluated again.
 
 Looking from the right and from the left separately tells more than one number does: the two differ at a kink;
 one of them does not exist at the edge of a domain; and where a one-sided derivative grows without bound as
@@ -12,7 +13,7 @@ the step shrinks, it is infinite.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,11 +25,15 @@ from adlab.errors import BranchError, InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import FLOAT64
 from adlab.methods.base import Problem, make_problem
+from adlab.methods.incremental import Incremental
 from adlab.transforms.evaluation import branch_error, failing_guard
 
 DIGITS = 50
 STEP = 40
 """The step is 10⁻⁴⁰ of the length scale of the point."""
+
+TRUNCATION = 10**10
+"""Slopes within so many steps are looked at again: they may be truncation and nothing else."""
 
 
 class Sided(NamedTuple):
@@ -114,24 +119,25 @@ def reference(
     problem = make_problem(graph, args, wrt, outputs, NUMPY)
     judge = _Judge(problem, int(digits))
     columns = [judge.columns(position) for position in problem.wrt]
+    rounded = _rounding(int(digits))
     blocks = tuple(
         tuple(
-            _rounded(_block(column[k], problem.block_type(j, p).shape), digits)
+            rounded(_block(column[k], problem.block_type(j, p).shape))
             for column, p in zip(columns, problem.wrt, strict=True)
         )
         for k, j in enumerate(problem.outputs)
     )
-    values = tuple(_rounded(value, digits) for value in judge.base)
+    values = tuple(map(rounded, judge.base))
     return Reference(values, blocks, tuple(judge.kinks), int(digits), tuple(dict.fromkeys(judge.notes)))
 
 
-def _rounded(value: Any, digits: int) -> Any:
-    """Return a value to ``digits`` digits and a little: what truncation leaves behind them is cut off."""
+def _rounding(digits: int) -> Callable[[Any], Any]:
+    """Return what rounds to ``digits`` digits and a little: what truncation leaves behind them is cut off."""
     import mpmath
 
-    context = mpmath.MPContext()
+    context = mpmath.MPContext()  # a thousand times dearer than a number
     context.dps = digits + 2
-    return np.frompyfunc(lambda x: x if isinstance(x, bool) else context.mpf(x), 1, 1)(value)
+    return np.frompyfunc(lambda x: x if isinstance(x, bool) else context.mpf(x), 1, 1)  # type: ignore[no-any-return]
 
 
 def directional(
@@ -167,21 +173,24 @@ class _Judge:
         self.notes: list[str] = []
         self.precision = 3 * (digits + STEP)
         self.carrier = MpmathAlgebra(self.precision)
-        self.args = [self.carrier.array(x) for x in problem.args]
-        base = self._evaluate(self.carrier, self.args)
-        if isinstance(base, BranchError):
-            raise base
-        self.base = base
-
-    def _evaluate(self, carrier: MpmathAlgebra, args: Sequence[Any]) -> list[Any] | BranchError:
-        """Return the outputs, or the error for a branch that was crossed."""
-        problem = self.problem
-        values = carrier.run(problem.graph, args)
-        guard = failing_guard(problem.graph, carrier, values)
+        self.at = self._point(self.carrier)
+        guard = failing_guard(problem.graph, self.carrier, self.at.values)
         if guard is not None:
-            return branch_error(problem.graph, NUMPY, [_as_float(value) for value in values], guard)
-        constants = problem.graph.constants
-        return [values[j] if j >= 0 else carrier.constant(constants[~j]) for j in problem.outputs]
+            floats = [_as_float(value) for value in self.at.values]
+            raise branch_error(problem.graph, NUMPY, floats, guard)
+        self.base = [self.at.operand({}, j) for j in problem.outputs]
+
+    def _point(self, carrier: MpmathAlgebra) -> Incremental:
+        """Return the graph with its values at the point."""
+        return Incremental(self.problem.graph, carrier, [carrier.array(x) for x in self.problem.args])
+
+    def _moved(self, at: Incremental, inputs: Mapping[int, Any]) -> list[Any] | None:
+        """Return the outputs after a move, None where it leads onto another branch."""
+        changed = at.moved(inputs)
+        for guard in self.problem.graph.guards:
+            if guard.operand in changed and bool(changed[guard.operand]) != guard.outcome:
+                return None
+        return [at.operand(changed, j) for j in self.problem.outputs]
 
     def columns(self, position: int) -> list[list[Any]]:
         """Return, for each output, its derivative by each element of an input."""
@@ -198,21 +207,25 @@ class _Judge:
         h = mp.mpf(10) ** -STEP
         sides = []
         for sign in (1, -1):
-            moved = [
-                x if v is None else _plus(x, self.carrier.array(np.asarray(v, FLOAT64)), sign * h)
-                for x, v in zip(self.args, directions, strict=True)
-            ]
-            side = self._evaluate(self.carrier, moved)
-            if isinstance(side, BranchError):
-                raise side
+            moved = {
+                k: self.at.values[k] + self.carrier.array(np.asarray(v, FLOAT64)) * (sign * h)
+                for k, v in enumerate(directions)
+                if v is not None
+            }
+            side = self._moved(self.at, moved)
+            if side is None:
+                raise BranchError(
+                    f"A comparison that the trace followed turns out otherwise {h} away from the point, so there "
+                    "is no derivative along the direction."
+                )
             sides.append(side)
         return [(plus - minus) / (2 * h) for plus, minus in zip(*sides, strict=True)]
 
     def _by_element(self, position: int, place: tuple[int, ...]) -> list[Any]:
         """Return the derivative of every output by one element."""
-        carrier, h = self._step(position, place)
-        line = self._line(carrier, position, place)
-        base = line(0)
+        at, h = self._step(position, place)
+        carrier, line = at.carrier, self._line(at, position, place)
+        base = [at.operand({}, j) for j in self.problem.outputs]
         right, left = line(h), line(-h)
         near = line(h / 1000)
         crossed = [side for side in (right, left) if side is None]
@@ -233,31 +246,26 @@ class _Judge:
             results.append(value)
         return results
 
-    def _step(self, position: int, place: tuple[int, ...]) -> tuple[MpmathAlgebra, Any]:
-        """Return a carrier precise enough, and the step: 10⁻⁴⁰ of the point, or of 1 if smaller."""
+    def _step(self, position: int, place: tuple[int, ...]) -> tuple[Incremental, Any]:
+        """Return the graph in a carrier precise enough, and the step: 10⁻⁴⁰ of the point, or of 1 if smaller."""
         x = float(np.asarray(self.problem.args[position])[place])
         exponent = int(np.floor(np.log10(abs(x)))) if x and np.isfinite(x) else 0
         extra = abs(exponent)
-        carrier = self.carrier if extra < 20 else MpmathAlgebra(self.precision + 3 * extra)
-        return carrier, carrier.library.mpf(10) ** (min(exponent, 0) - STEP)
+        at = self.at if extra < 20 else self._point(MpmathAlgebra(self.precision + 3 * extra))
+        return at, at.carrier.library.mpf(10) ** (min(exponent, 0) - STEP)
 
-    def _line(self, carrier: MpmathAlgebra, position: int, place: tuple[int, ...]) -> Callable[[Any], Any]:
+    def _line(self, at: Incremental, position: int, place: tuple[int, ...]) -> Callable[[Any], Any]:
         """Return t ↦ outputs at x + t·1ᵢ; None where the point lies on another branch."""
-        args = self.args if carrier is self.carrier else [carrier.array(x) for x in self.problem.args]
 
-        def at(t: Any) -> Any:
-            moved = list(args)
-            x = moved[position]
-            if place:
-                x = x.copy()
-                x[place] = x[place] + t
-            else:
-                x = x + t
-            moved[position] = x
-            outputs = self._evaluate(carrier, moved)
-            return None if isinstance(outputs, BranchError) else outputs
+        def moved(t: Any) -> Any:
+            x = at.values[position]
+            if not place:
+                return self._moved(at, {position: x + t})
+            x = x.copy()
+            x[place] = x[place] + t
+            return self._moved(at, {position: x})
 
-        return at
+        return moved
 
     def _record_kinks(self, sides: Sided, position: int, place: tuple[int, ...], k: int) -> None:
         right, left = (
@@ -272,10 +280,6 @@ class _Judge:
     def _label(self, position: int, place: tuple[int, ...]) -> str:
         name = self.problem.graph.inputs[position]
         return name + (f"[{', '.join(map(str, place))}]" if place else "")
-
-
-def _plus(x: Any, v: Any, t: Any) -> Any:
-    return x + v * t
 
 
 def _pick(outputs: Any, k: Any) -> Any:
@@ -299,6 +303,7 @@ class _Look:
     def __init__(self, carrier: MpmathAlgebra, h: Any, base: Any, right: Any, left: Any, near: Any) -> None:
         self.mp = carrier.library
         self.h = h
+        self.zero = self.mp.mpf(0)
         self.base, self.right, self.left, self.near = base, right, left, near
 
     def entries(self, again: Callable[[Any], Any]) -> tuple[Sided, Any]:
@@ -322,6 +327,10 @@ class _Look:
         mp, h = self.mp, self.h
         if isinstance(f, bool):
             return Sided(None, None), mp.mpf(0)
+        if (
+            plus is f and minus is f and near is f and mp.isfinite(f)
+        ):  # the element does not reach this output
+            return Sided(self.zero, self.zero), self.zero
         if mp.isnan(f) or mp.isinf(f):
             return Sided(None, None), mp.nan
         right: Any = None if plus is None else (plus - f) / h
@@ -333,10 +342,10 @@ class _Look:
         return self._examine(f, right, left, again)
 
     def _settled(self, f: Any, value: Any, again: Callable[[Any], Any]) -> Any:
-        """Return 0 for what is only the truncation h²·f‴/6 of a derivative that vanishes: it shrinks with the
-        step.
+        """Return 0 for what is only truncation, h²·f‴/6, or h·|f″| where f″ jumps as in x·|x|: it shrinks with
+        the step, and a derivative that vanishes leaves nothing else.
         """
-        if value == 0 or abs(value) > self.mp.mpf(10) ** -DIGITS:
+        if value == 0 or abs(value) > self.h * TRUNCATION:
             return value
         t = self.h / 10**6
         right, left = again(t), again(-t)

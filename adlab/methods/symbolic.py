@@ -76,12 +76,14 @@ class Written:
     values : one per element of the outputs
     derivatives : for each output and input of the question, the entries of the block
     types : of the symbols
+    held : symbols that stand for an expression in a condition, with it, each in terms of those before
     """
 
     symbols: tuple[Any, ...]
     values: tuple[tuple[Any, ...], ...]
     derivatives: tuple[tuple[tuple[Any, ...], ...], ...]
     types: tuple[Type, ...]
+    held: tuple[tuple[Any, Any], ...] = ()
 
     def all(self) -> list[Any]:
         """Return every expression: values first."""
@@ -91,19 +93,23 @@ class Written:
     def graph(self) -> Graph:
         """Return one graph that computes them all."""
         try:
-            return expressions_graph(self.all(), self.symbols, self.types)
+            return expressions_graph(self.all(), self.symbols, self.types, held=self.held)
         except RecursionError:
             raise _too_deep() from None
 
     def operations(self) -> int:
         """Return the operations of all expressions as they are written."""
         sizes = Sizes()
+        for symbol, expression in self.held:
+            sizes.hold(symbol, expression)
         return sum(sizes.written(expression) for expression in self.all())
 
     def operations_by_kind(self) -> Counter[str]:
         """Return the same by SymPy's names."""
         total: Counter[str] = Counter()
         memo: dict[Any, Counter[str]] = {}
+        for symbol, expression in self.held:
+            memo[symbol] = _kinds(expression, memo)
         for expression in self.all():
             total += _kinds(expression, memo)
         return total
@@ -138,6 +144,7 @@ def expressions_of(problem: Problem, limit: int = LIMIT) -> Written:
         values,
         derivatives,
         tuple(Type((), type.dtype) for _, type in symbols),
+        tuple((symbol, expression) for expression, symbol in carrier.held.items()),
     )
 
 
@@ -180,6 +187,10 @@ class Sizes:
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[int, int]] = {}
+
+    def hold(self, symbol: Any, expression: Any) -> None:
+        """Count a symbol as the expression that it stands for, whose derivative nobody takes."""
+        self._known[symbol] = (self.written(expression), 0)
 
     def written(self, expression: Any) -> int:
         """Return the number of operations in the expression as a tree."""
@@ -257,12 +268,18 @@ which it does not of √x; the same functions by the sign of the operand."""
 
 
 class _Growing(SympyAlgebra):
-    """SymPy's carrier, which stops when an expression outgrows the limit."""
+    """SymPy's carrier, which stops when an expression outgrows the limit.
+
+    SymPy folds choices that stand in the condition of another choice into one: their branches multiply, so a dozen
+    nested ones never end. A condition has no derivative, so there a symbol of its own stands for such an expression;
+    ``held`` maps the expression to the symbol.
+    """
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.limit = limit
         self.sizes = Sizes()
+        self.held: dict[Any, Any] = {}
 
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Return the expression, once its derivatives are known to be within the limit."""
@@ -281,12 +298,41 @@ class _Growing(SympyAlgebra):
     def scalar(self, primitive: Primitive) -> Callable[..., Any]:
         """Return SymPy's function, in its form for real operands where SymPy does not know them as such."""
         if primitive.name == "cbrt":
-            return lambda u: _cbrt(self.library, u)
+            return lambda u: self.guarded(primitive, lambda v: _cbrt(self.library, v), (u,))
         function = super().scalar(primitive)
         by_sign = UNKNOWN_SIGN.get(primitive.name)
         if by_sign is None:
             return function
-        return lambda u: function(u) if u.is_extended_real else by_sign(self.library, u)
+
+        def real(u: Any) -> Any:
+            if u.is_extended_real:
+                return function(u)
+            return self.guarded(primitive, lambda v: by_sign(self.library, v), (u,))
+
+        return real
+
+    def guarded(self, primitive: Primitive, function: Callable[..., Any], xs: Sequence[Any]) -> Any:
+        """Return ``function(*xs)``, where conditions hold no choices."""
+        sp = self.library
+        nested = [x for x in dict.fromkeys(xs) if not x.is_Boolean and x.has(sp.Piecewise)]
+        if not nested:
+            return function(*xs)
+        stands_for = {sp.Dummy(real=True): x for x in nested}
+        stand_in = {x: symbol for symbol, x in stands_for.items()}
+
+        def held(condition: Any) -> Any:
+            there = [symbol for symbol in stands_for if condition.has(symbol)]
+            return condition.xreplace({symbol: self._hold(stands_for[symbol]) for symbol in there})
+
+        found = function(*[stand_in.get(x, x) for x in xs])
+        return found.replace(lambda part: part.is_Relational, held, simultaneous=False).xreplace(stands_for)
+
+    def _hold(self, expression: Any) -> Any:
+        """Return the symbol that stands for an expression in conditions."""
+        if expression not in self.held:
+            symbol = self.held[expression] = self.library.Dummy(real=True)
+            self.sizes.hold(symbol, expression)
+        return self.held[expression]
 
     def derivatives(self, expressions: Sequence[Any], symbols: Iterable[Any]) -> list[Any]:
         """Return the derivative of every expression by every symbol, the symbols running faster."""

@@ -34,7 +34,7 @@ def stacked(core: Callable[..., Any]) -> Callable[..., Any]:
             raise MethodError("an empty stack of matrices has no exact result; give at least one matrix.")
         result = np.empty((len(found), *found[0].shape), dtype=object)
         for k, one in enumerate(found):
-            result[k] = one
+            result[k] = one[()]
         shaped = result.reshape((*batch, *found[0].shape))
         return shaped if shaped.shape else shaped[()]
 
@@ -69,20 +69,23 @@ def identity(library: Any, size: int) -> Any:
 # ------------------------------------------------------------------------------------------------ elimination
 
 
-def _pivot(library: Any, column: Any) -> int | None:
-    """Return where the largest entry stands; for symbols, the first that is not known to be 0."""
-    if is_symbolic(library):
-        return next((k for k, entry in enumerate(column) if library.simplify(entry) != 0), None)
+def _pivot(column: Any) -> int | None:
+    """Return where the largest entry stands; None where all are 0."""
     best = max(range(len(column)), key=lambda k: abs(column[k]))
     return best if column[best] != 0 else None
 
 
 @stacked
 def solve(library: Any, a: Any, b: Any) -> Any:
-    """Return A⁻¹·b by Gauss and Jordan's elimination."""
+    """Return A⁻¹·b by Gauss and Jordan's elimination; of symbols, by Cramer's rule.
+
+    No symbol is known to be other than 0, so none can be a pivot: only the determinant is divided by.
+    """
+    if is_symbolic(library):
+        return _cramer(library, a, b)
     left, right = np.array(a), np.array(b)
     for k in range(len(left)):
-        found = _pivot(library, left[k:, k])
+        found = _pivot(left[k:, k])
         if found is None:
             return np.full(right.shape, library.nan, dtype=object)
         left[[k, k + found]], right[[k, k + found]] = left[[k + found, k]], right[[k + found, k]]
@@ -95,12 +98,19 @@ def solve(library: Any, a: Any, b: Any) -> Any:
     return right
 
 
+def _cramer(library: Any, a: Any, b: Any) -> Any:
+    """Return the transposed cofactors times b over the determinant."""
+    minors = _cofactors(library, a)
+    value = a[0] @ minors[0] if len(a) else library.Integer(1)
+    return np.full(b.shape, library.nan, dtype=object) if value == 0 else minors.T @ b / value
+
+
 def _det(library: Any, a: Any) -> Any:
     if is_symbolic(library):
         return library.Matrix(a).det(method="berkowitz")
     left, result = np.array(a), library.mpf(1)
     for k in range(len(left)):
-        found = _pivot(library, left[k:, k])
+        found = _pivot(left[k:, k])
         if found is None:
             return library.mpf(0)
         if found:
@@ -114,8 +124,7 @@ def _det(library: Any, a: Any) -> Any:
 det = stacked(_det)
 
 
-@stacked
-def cofactors(library: Any, a: Any) -> Any:
+def _cofactors(library: Any, a: Any) -> Any:
     """Return the matrix of signed minors."""
     result = np.empty(a.shape, dtype=object)
     for i, j in np.ndindex(a.shape):
@@ -123,6 +132,9 @@ def cofactors(library: Any, a: Any) -> Any:
         value = _det(library, minor) if len(minor) else identity(library, 1)[0, 0]
         result[i, j] = -value if (i + j) % 2 else value
     return result
+
+
+cofactors = stacked(_cofactors)
 
 
 @stacked

@@ -25,7 +25,7 @@ from adlab.ir.index import normalise_index
 from adlab.ir.primitive import Domain, Primitive, Site
 from adlab.ir.types import BOOL, Type, broadcast_shapes, common_dtype
 from adlab.primitives import elimination
-from adlab.primitives.notation import function
+from adlab.primitives.notation import function, wrapped
 from adlab.primitives.rules import Custom, Joint, literal, unbroadcast
 
 MATRICES = Domain("square matrices", ((-3.0, 3.0),))
@@ -360,6 +360,7 @@ LINALG: tuple[Primitive, ...] = (
         domain=Domain("square matrices that are not singular", ((-3.0, 3.0),)),
         summary="A⁻¹·b, the solution of linear systems; NaN for a singular matrix"),
     row("det", elimination.det_numpy, _number, Custom(_det_forward, _det_backward), elimination.det,
+        notation=function("det", r"\det"),
         summary="determinant; its derivative, the cofactors, exists for singular matrices too"),
     row("cofactors", elimination.cofactors_numpy, _square,
         Custom(_cofactors_forward, _cofactors_backward), elimination.cofactors,
@@ -376,5 +377,6 @@ LINALG: tuple[Primitive, ...] = (
         domain=Domain("matrices; vectors only where the singular values differ", ((-3.0, 3.0),)),
         summary="singular vectors U, singular values, descending, and V on top of each other"),
     row("pinv", elimination.pinv_numpy, _turned, Custom(_pinv_forward, _pinv_backward), elimination.pinv,
+        notation=wrapped("pinv", r"\left({0}\right)^{{+}}"),
         domain=Domain("matrices of a rank that stays", ((-3.0, 3.0),)), summary="pseudo-inverse"),
 )  # fmt: skip

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from adlab.ir.constant import PI
-from adlab.ir.primitive import Domain, Kink, Primitive
+from adlab.ir.primitive import Domain, Kink, Notation, Primitive
 from adlab.primitives.elementwise import NO_POLE, REAL, over, over2, row
-from adlab.primitives.notation import function
+from adlab.primitives.notation import ATOM, PRODUCT, function, wrapped
 from adlab.primitives.rules import NoPartial, literal
 
 INF = float("inf")
@@ -58,19 +58,20 @@ GAMMA = (
     row("gammainc", "scipy.special:gammainc", BY_SHAPE,
         lambda A, y, a, x: A.exp(A.xlogy(a - 1, x) - x - A.gammaln(a)),
         sympy=lambda sp, a, x: sp.lowergamma(a, x) / sp.gamma(a),
-        mpmath=lambda mp, a, x: mp.gammainc(a, 0, x, regularized=True),
+        mpmath=lambda mp, a, x: mp.gammainc(a, 0, x, regularized=True), notation=function("gammainc", "P"),
         domain=over2((1, 4), (0.2, 6.0), "a > 0, x ≥ 0", (2, 1e-3)), ulps=8.0, operand_ulps=1.0,
         summary="regularised lower incomplete gamma function, differentiable in x"),
     row("gammaincc", "scipy.special:gammaincc", BY_SHAPE,
         lambda A, y, a, x: -A.exp(A.xlogy(a - 1, x) - x - A.gammaln(a)),
         sympy=lambda sp, a, x: sp.uppergamma(a, x) / sp.gamma(a),
-        mpmath=lambda mp, a, x: mp.gammainc(a, x, mp.inf, regularized=True),
+        mpmath=lambda mp, a, x: mp.gammainc(a, x, mp.inf, regularized=True), notation=function("gammaincc", "Q"),
         domain=over2((1, 4), (0.2, 6.0), "a > 0, x ≥ 0", (2, 1e-3)), ulps=4.0, operand_ulps=1.0,
         summary="regularised upper incomplete gamma function, differentiable in x"),
     row("betainc", "scipy.special:betainc", BY_SHAPE, BY_SHAPE,
         lambda A, y, a, b, x: A.exp(A.xlogy(a - 1, x) + A.xlog1py(b - 1, -x) - A.betaln(a, b)),
         sympy=lambda sp, a, b, x: sp.betainc_regularized(a, b, 0, x),
         mpmath=lambda mp, a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+        notation=wrapped("betainc", r"I_{{{2}}}\left({0}, {1}\right)"),
         domain=Domain("a, b > 0 and 0 ≤ x ≤ 1", ((1, 3), (1, 3), (0.05, 0.95))), ulps=8.0, operand_ulps=1.0,
         summary="regularised incomplete beta function, differentiable in x"),
 )  # fmt: skip
@@ -94,10 +95,12 @@ ERROR = (
         summary="1 − erf(x), exact for large x"),
     row("erfinv", "scipy.special:erfinv",
         lambda A, y, x: A.sqrt(literal(A, PI, x)) * A.exp(y**2) / 2,
-        mpmath="erfinv", domain=over(-0.95, 0.95, "−1 < x < 1", 1e-12, 0.99), ulps=4.0, operand_ulps=1.0,
+        mpmath="erfinv", notation=function("erfinv", r"\operatorname{{erf}}^{{-1}}"),
+        domain=over(-0.95, 0.95, "−1 < x < 1", 1e-12, 0.99), ulps=4.0, operand_ulps=1.0,
         summary="inverse of erf"),
     row("erfcinv", "scipy.special:erfcinv",
         lambda A, y, x: -(A.sqrt(literal(A, PI, x)) * A.exp(y**2) / 2),
+        notation=function("erfcinv", r"\operatorname{{erfc}}^{{-1}}"),
         sympy=lambda sp, x: sp.erfinv(1 - x), mpmath=lambda mp, x: mp.erfinv(1 - x),
         domain=over(0.05, 1.95, "0 < x < 2", 0.015625), ulps=4.0, operand_ulps=1.0, summary="inverse of erfc"),
     row("ndtr", "scipy.special:ndtr", lambda A, y, x: density(A, x),
@@ -147,6 +150,7 @@ ENTROPY = (
 
 
 def _bessel(name: str, letter: str, slope: Any, low: float, text: str, words: str, **facts: Any) -> Primitive:
+    facts.setdefault("notation", wrapped(name, rf"{letter}_{{{{{{0}}}}}}\left({{1}}\right)"))
     facts.setdefault("ulps", 8.0)
     facts.setdefault("operand_ulps", 2.0)
     return row(
@@ -154,7 +158,6 @@ def _bessel(name: str, letter: str, slope: Any, low: float, text: str, words: st
         f"scipy.special:{name}",
         BY_ORDER,
         slope,
-        notation=function(name, rf"\mathrm{{{{{letter}}}}}"),
         domain=over2(ORDERS, (low, 6.0), f"{text}; any real order n, held fixed"),
         summary=words,
         **facts,
@@ -168,10 +171,12 @@ BESSEL = (
             "x > 0", "Bessel function of the second kind, Yₙ(x)", sympy="bessely"),
     _bessel("iv", "I", lambda A, y, n, x: A.divide(A.iv(n - 1, x) + A.iv(n + 1, x), 2), 0.3,
             REAL, "modified Bessel function of the first kind, Iₙ(x)", sympy="besseli"),
-    _bessel("ive", "Ie", lambda A, y, n, x: A.divide(A.ive(n - 1, x) + A.ive(n + 1, x), 2) - A.sign(x) * y,
+    _bessel("ive", "I", lambda A, y, n, x: A.divide(A.ive(n - 1, x) + A.ive(n + 1, x), 2) - A.sign(x) * y,
             0.3, REAL, "e^(−|x|)·Iₙ(x)",
             sympy=lambda sp, n, x: sp.exp(-sp.Abs(x)) * sp.besseli(n, x),
-            mpmath=lambda mp, n, x: mp.exp(-abs(x)) * mp.besseli(n, x), ulps=32.0),
+            mpmath=lambda mp, n, x: mp.exp(-abs(x)) * mp.besseli(n, x), ulps=32.0,
+            notation=Notation("ive({*})", r"e^{{-\left|{1}\right|}}I_{{{0}}}\left({1}\right)", ATOM,
+                              latex_level=PRODUCT)),
     _bessel("kv", "K", lambda A, y, n, x: -A.divide(A.kv(n - 1, x) + A.kv(n + 1, x), 2), 0.3,
             "x > 0", "modified Bessel function of the second kind, Kₙ(x)", sympy="besselk"),
 )  # fmt: skip

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from adlab.ir.constant import Constant
-from adlab.ir.index import FrozenArray, Index, format_index, indexed_shape, normalise_index, numpy_index
+from adlab.ir.index import Index, format_index, indexed_shape, normalise_index, numpy_index
 from adlab.ir.primitive import Domain, Kink, Notation, Primitive, Site
 from adlab.ir.types import BOOL, FLOAT32, Shape, Type, common_dtype, normalise_axes
 from adlab.primitives import infer
-from adlab.primitives.notation import ATOM, POWER, PRODUCT, function, infix
+from adlab.primitives.notation import ATOM, POWER, PRODUCT, function, infix, wrapped
 from adlab.primitives.rules import Bilinear, Elementwise, Linear, Reduction, expand, literal, unbroadcast
 
 ANY = Domain("arrays", ((-3.0, 3.0),))
@@ -115,6 +115,13 @@ def _norm(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
+def _norm_notation(params: Mapping[str, Any]) -> Notation:
+    """Return ‖x‖ for the norm of a whole array; over some axes only, a function that names them."""
+    if params.get("axis") is None and not params.get("keepdims"):
+        return wrapped("norm", r"\left\lVert {0} \right\rVert")
+    return function("norm")
+
+
 def _exact_norm(library: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.frompyfunc(library.sqrt, 1, 1)(np.sum(x * x, axis=axis, keepdims=keepdims))
 
@@ -141,7 +148,7 @@ REDUCTIONS = (
     row("prod",   _reducer(np.prod), infer.reduction, Reduction(_products_of_others),
         notation=function("prod", r"\prod"), summary="product over axes; exact where a factor is 0"),
     row("norm",   _norm,             infer.reduction, Reduction(_directions),
-        sympy=_exact_norm, mpmath=_exact_norm, kinks=AT_ZERO, summary="√Σx² over axes"),
+        sympy=_exact_norm, mpmath=_exact_norm, notation=_norm_notation, kinks=AT_ZERO, summary="√Σx² over axes"),
     row("cumsum", lambda x, axis: np.cumsum(x, axis=axis), infer.along, Linear(_reversed_cumsum),
         summary="running sum along an axis"),
 )  # fmt: skip
@@ -169,16 +176,20 @@ def _index_add_back(A: Any, cotangent: Any, position: int, site: Site) -> Any:
     return A.index(cotangent, index=site.params["index"])
 
 
-def _index_add(x: Any, index: Index, shape: Shape) -> Any:
-    """Return zeros of ``shape`` with ``x`` added at ``index``; elements named twice are added twice."""
+def added_at(x: Any, index: Any, shape: Shape) -> Any:
+    """Return zeros of ``shape`` with ``x`` added at an index; elements named twice are added twice."""
     x = np.asarray(x)
     total = np.zeros(shape, x.dtype)
     x = x[()]  # the number itself: an element of an object array must not be a 0-d array
-    if any(isinstance(entry, FrozenArray) for entry in index):
-        np.add.at(total, numpy_index(index), x)
+    if any(isinstance(entry, (list, np.ndarray)) for entry in index):
+        np.add.at(total, index, x)
     else:
-        total[numpy_index(index)] = x
+        total[index] = x
     return total
+
+
+def _index_add(x: Any, index: Index, shape: Shape) -> Any:
+    return added_at(x, numpy_index(index), shape)
 
 
 def _infer_index(x: Type, index: Index) -> Type:

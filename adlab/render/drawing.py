@@ -19,6 +19,7 @@ import numpy as np
 from adlab.algebra.notation import NOTATION, Symbol, Term
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
+from adlab.ir.numbering import display_order
 from adlab.ir.primitive import Site
 from adlab.ir.tree import LEAF
 from adlab.ir.types import BOOL
@@ -27,9 +28,9 @@ from adlab.render.explorer import Subject, page
 from adlab.render.formula import Style, write
 from adlab.render.numbers import norm, shape_text, significant
 from adlab.reports.picture import Arrow, Box, Direction, Picture, Role, Row, Runs
+from adlab.reports.trace import Row as TraceRow
 from adlab.reports.trace import Trace, local_partial, trace_graph
-from adlab.transforms.scopes import scope_groups
-from adlab.transforms.sweeps import site_of
+from adlab.transforms.scopes import Group, scope_groups, scope_paths
 
 SHOWABLE = ("value", "tangent", "adjoint", "partials")
 BUDGET = 60
@@ -265,11 +266,12 @@ def draw_graph(
     boxes, arrows = painter.paint(_chosen_groups(graph, depth))
     flow: Direction = direction or ("LR" if len(boxes) <= WIDE else "TB")
     words = f"Computational graph of {len(graph)} nodes"
+    described = f"{words}. {painter.seeded()}".rstrip()
     subject = Subject(graph, None if inputs is None else tuple(inputs), numbering, wrt)
-    return Drawing(Picture(title or words, tuple(boxes), tuple(arrows), flow, words + "."), engine, subject)
+    return Drawing(Picture(title or words, tuple(boxes), tuple(arrows), flow, described), engine, subject)
 
 
-Groups = list[tuple[str, ...] | None]
+Groups = list[Group]
 
 
 def _chosen_groups(graph: Graph, depth: int | None) -> Groups:
@@ -281,7 +283,8 @@ def _chosen_groups(graph: Graph, depth: int | None) -> Groups:
     open_groups: Groups = [None] * len(graph)
     if _box_count(open_groups) <= BUDGET:
         return open_groups
-    deepest = max((len(graph.scope_path(scope)) for scope in set(graph.scope_ids)), default=0)
+    paths = scope_paths(graph)
+    deepest = max((len(paths[scope]) for scope in set(graph.scope_ids)), default=0)
     for candidate in range(deepest, 0, -1):
         groups = scope_groups(graph, candidate)
         if _box_count(groups) <= BUDGET:
@@ -328,11 +331,41 @@ class _Painter:
         first = graph.inputs[0] if graph.inputs else None
         self.column = wrt if wrt is not None else (first if self.scalar else None)
         self.trace = self._trace(values, numbering)
-        self.rows = {row.node: row for row in self.trace.rows}
-        self.terms = [Term(self.rows[n].name, (), self.rows[n].value) for n in range(len(graph))]
+        self.order = display_order(graph, numbering)
+        self.places = dict(zip(self.order, range(len(graph)), strict=True))
+        self.rows: dict[int, TraceRow] = {}
         self.literals = [NOTATION.constant(constant) for constant in graph.constants]
-        self.users = graph.users()
+        self.users = _users_of_inputs(graph)
+        self.outputs = frozenset(graph.outputs)
         self.parameters = parameters | _nested_names(graph)
+
+    def seeded(self) -> str:
+        """Return whose adjoints are drawn, in a sentence, where the function has several results; else nothing."""
+        several = sum(type.size for type in self.graph.output_types) > 1
+        return f"Adjoints are of {self.trace.seeded}." if several and self.trace.seeded else ""
+
+    def _seed_row(self, i: int) -> list[Row]:
+        """Return the remark at the result that the adjoints start from."""
+        words = self.seeded()
+        starts = words and self.trace.seeded.partition("[")[0] == self._result_name(i)
+        return [Row("note", words[0].lower() + words[1:-1])] if starts else []
+
+    def _result_name(self, i: int) -> str:
+        """Return the name of the first result that node ``i`` is."""
+        return dict(zip(self.graph.outputs[::-1], self.graph.output_names[::-1], strict=True)).get(i, "")
+
+    def row(self, i: int) -> TraceRow:
+        """Return the row of a node; only those of nodes that are drawn are ever asked for."""
+        if i not in self.rows:
+            self.rows[i] = self.trace.rows[self.places[i]]
+        return self.rows[i]
+
+    def term(self, operand: int) -> Any:
+        """Return the name of an operand, or the literal that it is."""
+        if operand < 0:
+            return self.literals[~operand]
+        row = self.row(operand)
+        return Term(row.name, (), row.value)
 
     def _trace(self, values: Sequence[Any], numbering: str) -> Trace:
         tangents = "tangent" in self.show and self.column is not None
@@ -354,28 +387,29 @@ class _Painter:
     def paint(self, groups: Groups) -> tuple[list[Box], list[Arrow]]:
         """Return all boxes and arrows, groups collapsed."""
         homes = self._homes(groups)
-        boxes = [self._box(row.node) for row in self.trace.rows if homes[row.node] == f"n{row.node}"]
+        boxes = [self._box(i) for i in self.order if homes[i] is None]
         boxes += self._constant_boxes(homes)
-        seen: dict[tuple[str, ...], None] = dict.fromkeys(group for group in groups if group is not None)
-        boxes += [self._scope_box(group, groups, homes) for group in seen]
+        members = Counter(group for group in groups if group is not None)
+        absorbed = Counter(home for home in homes[: len(self.graph.inputs)] if home is not None)
+        boxes += [_scope_box(group, count, absorbed[group]) for group, count in members.items()]
         return boxes, self._arrows(homes)
 
-    def _homes(self, groups: Groups) -> list[str]:
-        """Return the id of the box that each node is drawn in."""
-        homes = [f"n{i}" if group is None else "s:" + "/".join(group) for i, group in enumerate(groups)]
+    def _homes(self, groups: Groups) -> Groups:
+        """Return the group that each node is drawn in, None for a box of its own; a parameter may stand in its scope."""
+        homes = list(groups)
         for i in range(len(self.graph.inputs)):
             into = {homes[user] for user in self.users[i]}
-            if self._role(i) == "parameter" and len(into) == 1 and next(iter(into)).startswith("s:"):
+            if self._role(i) == "parameter" and len(into) == 1:
                 homes[i] = next(iter(into))
         return homes
 
     def _role(self, i: int) -> Role:
         if i < len(self.graph.inputs):
             return "parameter" if self.graph.inputs[i] in self.parameters else "input"
-        return "output" if i in self.graph.outputs else "operation"
+        return "output" if i in self.outputs else "operation"
 
     def _box(self, i: int) -> Box:
-        graph, row = self.graph, self.rows[i]
+        graph, row = self.graph, self.row(i)
         scope = graph.scope_path(graph.scope_ids[i])
         role = self._role(i)
         if role == "parameter":
@@ -400,8 +434,8 @@ class _Painter:
         return common
 
     def _formula_title(self, i: int) -> Runs:
-        row = self.rows[i]
-        name = runs_of(write(self.terms[i], RUN_STYLE))
+        row = self.row(i)
+        name = runs_of(write(self.term(i), RUN_STYLE))
         if row.formula is None:
             return (*name, (" = ", ""), *name_runs(row.label))
         return (*name, (" = ", ""), *runs_of(write(row.formula, RUN_STYLE)))
@@ -411,7 +445,7 @@ class _Painter:
 
         The dots are whatever arrives by an arrow; without the formula nothing would say which operand is which.
         """
-        formula = self.rows[i].formula
+        formula = self.row(i).formula
         name: Runs = ((self.graph.primitives[i].name, "b"),)
         if formula is None or len(formula.args) < 2:
             return name
@@ -427,7 +461,7 @@ class _Painter:
         return ((write(Term(formula.head, tuple(parts), None, formula.params)), "b"),)
 
     def _scalar_rows(self, i: int) -> tuple[Row, ...]:
-        row, rows = self.rows[i], []
+        row, rows = self.row(i), []
         if "value" in self.show:
             rows.append(Row("value", "value", significant(row.value)))
         if "tangent" in self.show and self.column is not None:
@@ -435,10 +469,10 @@ class _Painter:
         if "adjoint" in self.show and row.adjoint is not None:
             known = self.graph.types[i].dtype != BOOL
             rows.append(Row("adjoint", "adjoint", significant(row.adjoint.value) if known else UNKNOWN))
-        return tuple(rows)
+        return (*rows, *self._seed_row(i))
 
     def _tensor_rows(self, i: int) -> tuple[Row, ...]:
-        row, rows = self.rows[i], []
+        row, rows = self.row(i), []
         if "value" in self.show:
             rows.append(Row("value", "‖val‖" if np.ndim(row.value) else "val", self._size(row.value)))
         if "tangent" in self.show and self.column is not None:
@@ -448,52 +482,58 @@ class _Painter:
             adjoint = row.adjoint.value
             number = self._size(adjoint) if self.graph.types[i].dtype != BOOL else UNKNOWN
             rows.append(Row("adjoint", "‖adj‖" if np.ndim(adjoint) else "adj", number))
-        return tuple(rows)
+        return (*rows, *self._seed_row(i))
 
     def _size(self, value: Any) -> str:
         return significant(norm(value) if np.ndim(value) else value, 3)
 
-    def _constant_boxes(self, homes: Sequence[str]) -> list[Box]:
+    def _constant_boxes(self, homes: Groups) -> list[Box]:
         """Return dashed boxes for literal arrays that a visible node uses; scalar literals stand in the titles."""
         boxes = []
+        first: dict[int, int] = {}
+        seen: set[int] = set()
+        for i, operands in enumerate(self.graph.operands):
+            for j in operands:
+                if j < 0:
+                    first.setdefault(~j, i)
+                    if homes[i] is None:
+                        seen.add(~j)
         for k, constant in enumerate(self.graph.constants):
-            users = [i for i, operands in enumerate(self.graph.operands) if ~k in operands]
-            if constant.type.shape and any(homes[i] == f"n{i}" for i in users):
+            if constant.type.shape and k in seen:
                 corner: Runs = ((shape_text(constant.type.shape), "grey"),)
                 rows = (Row("value", "‖val‖", self._size(constant.value)),) if "value" in self.show else ()
-                scope = self.graph.scope_path(self.graph.scope_ids[users[0]])
+                scope = self.graph.scope_path(self.graph.scope_ids[first[k]])
                 boxes.append(Box(f"c{k}", "constant", (("constant", "b"),), corner, rows, scope))
         return boxes
 
-    def _scope_box(self, group: tuple[str, ...], groups: Groups, homes: Sequence[str]) -> Box:
-        home = "s:" + "/".join(group)
-        members = [i for i, other in enumerate(groups) if other == group]
-        absorbed = sum(homes[i] == home for i in range(len(self.graph.inputs)))
-        words = f"{len(members)} node" + ("s" if len(members) != 1 else "")
-        if absorbed:
-            words += f", {absorbed} parameter" + ("s" if absorbed != 1 else "")
-        return Box(home, "scope", ((group[-1], "b"),), (), (Row("note", words),), group[:-1])
-
     # ---------------------------------------------------------------------------------------------------- arrows
 
-    def _arrows(self, homes: Sequence[str]) -> list[Arrow]:
+    def _arrows(self, homes: Groups) -> list[Arrow]:
         arrows: list[Arrow] = []
         merged: Counter[tuple[str, str]] = Counter()
-        for row in self.trace.rows:
-            i = row.node
+        for i in self.order:
+            home = homes[i]
             for position, j in enumerate(self.graph.operands[i]):
-                source = homes[j] if j >= 0 else f"c{~j}"
-                if j < 0 and (not self.graph.constants[~j].type.shape or homes[i] != f"n{i}"):
-                    continue
-                if homes[i] == f"n{i}" and source in (f"n{j}", f"c{~j}"):
-                    arrows.append(Arrow(source, homes[i], self._partial(i, position), 1, position))
-                elif source != homes[i]:
-                    merged[source, homes[i]] += 1
+                if j < 0:
+                    if home is None and self.graph.constants[~j].type.shape:
+                        arrows.append(Arrow(f"c{~j}", f"n{i}", self._partial(i, position), 1, position))
+                elif home is None and homes[j] is None:
+                    arrows.append(Arrow(f"n{j}", f"n{i}", self._partial(i, position), 1, position))
+                elif homes[j] != home:
+                    merged[_box_id(j, homes[j]), _box_id(i, home)] += 1
         return arrows + [Arrow(a, b, (), count, 0) for (a, b), count in merged.items()]
 
     def _site(self, i: int) -> Site:
         """Return node ``i`` as rules see it, in formulas."""
-        return site_of(self.graph, i, self.terms, self.literals)
+        graph, operands = self.graph, self.graph.operands[i]
+        return Site(
+            graph.primitives[i],
+            self.term(i),
+            tuple(self.term(j) for j in operands),
+            graph.types[i],
+            tuple(graph.type_of(j) for j in operands),
+            dict(graph.params[i]),
+        )
 
     def _partial(self, i: int, position: int) -> Runs:
         rule = self.graph.primitives[i].rule
@@ -505,6 +545,28 @@ class _Painter:
         if not isinstance(local, Term):
             return ((significant(local), ""),)
         return (*runs_of(write(local, RUN_STYLE)), (f" = {significant(local.value)}", ""))
+
+
+def _box_id(node: int, group: Group) -> str:
+    return f"n{node}" if group is None else "s:" + "/".join(group)
+
+
+def _scope_box(group: tuple[str, ...], members: int, absorbed: int) -> Box:
+    """Return the box of a collapsed scope: how many nodes it has, and how many parameters stand in it."""
+    words = f"{members} node" + ("s" if members != 1 else "")
+    if absorbed:
+        words += f", {absorbed} parameter" + ("s" if absorbed != 1 else "")
+    return Box(_box_id(-1, group), "scope", ((group[-1], "b"),), (), (Row("note", words),), group[:-1])
+
+
+def _users_of_inputs(graph: Graph) -> list[list[int]]:
+    """Return the nodes that use each input, once per use."""
+    users: list[list[int]] = [[] for _ in graph.inputs]
+    for i, operands in enumerate(graph.operands):
+        for j in operands:
+            if 0 <= j < len(users):
+                users[j].append(i)
+    return users
 
 
 def _nested_names(graph: Graph) -> frozenset[str]:

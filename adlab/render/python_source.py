@@ -1,198 +1,262 @@
 """A graph as readable, standalone NumPy source: one assignment per node, no adlab in it.
 
-Functions that NumPy lacks (sigmoid, …) are printed in front, as they stand in the rule table.
+What a row computes with is written as it stands: NumPy's own functions by their names, adlab's as copies of their
+source in front, with all that they call in turn. The written function takes and returns what the graph does,
+nested alike, and refuses what the graph refuses: other shapes, and the other side of a branch that was followed. A
+loop held as one node becomes a ``for`` over a function of its own.
 """
 
 from __future__ import annotations
 
-import inspect
-import keyword
-import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from adlab.errors import RenderError
-from adlab.ir.graph import Graph
-from adlab.ir.index import numpy_index
-from adlab.ir.primitive import Primitive
-from adlab.primitives import elimination
+from adlab.ir.builder import INPUT
+from adlab.ir.graph import Graph, Guard
+from adlab.ir.tree import LEAF, leaf_names, unflatten
+from adlab.ir.types import FLOAT64
+from adlab.render.source_module import INFIX, Module
+from adlab.render.source_words import distinct, identifier, listed, number_source, type_source
+from adlab.transforms.loops import SCAN, Loop, packed_type
 from adlab.transforms.scopes import expand
-
-INFIX = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "np.divide({0}, {1})",
-    "negative": "-{0}",
-    "matmul": "{0} @ {1}",
-    "stop_gradient": "{0}",
-}
-"""What Python has its own signs for; division is NumPy's, because Python's own raises at zero."""
-
-
-def _index_source(index: tuple[Any, ...]) -> str:
-    parts = []
-    for entry in numpy_index(index):
-        if isinstance(entry, slice):
-            numbers = ["" if part is None else str(part) for part in (entry.start, entry.stop)]
-            parts.append(":".join(numbers) + (f":{entry.step}" if entry.step != 1 else ""))
-        else:
-            parts.append(repr(entry.tolist()) if isinstance(entry, np.ndarray) else repr(entry))
-    return ", ".join(parts)
-
-
-def _order_source(keys: str, axis: int, inverse: bool) -> str:
-    order = f"np.argsort({keys}, axis={axis}, kind='stable')"
-    return f"np.argsort({order}, axis={axis})" if inverse else order
-
-
-STRUCTURAL: Mapping[str, Callable[[list[str], dict[str, Any]], str]] = {
-    "sum": lambda xs, p: f"np.sum({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
-    "mean": lambda xs, p: f"np.mean({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
-    "max": lambda xs, p: f"np.max({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
-    "min": lambda xs, p: f"np.min({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
-    "prod": lambda xs, p: f"np.prod({xs[0]}, axis={p['axis']}, keepdims={p['keepdims']})",
-    "cumsum": lambda xs, p: f"np.cumsum({xs[0]}, axis={p['axis']})",
-    "reshape": lambda xs, p: f"np.reshape({xs[0]}, {p['shape']})",
-    "transpose": lambda xs, p: f"np.transpose({xs[0]}, {p['axes']})",
-    "broadcast_to": lambda xs, p: f"np.broadcast_to({xs[0]}, {p['shape']})",
-    "index": lambda xs, p: f"np.asarray({xs[0]})[{_index_source(p['index'])}]",
-    "index_add": lambda xs, p: f"_index_add({xs[0]}, np.s_[{_index_source(p['index'])}], {p['shape']})",
-    "concatenate": lambda xs, p: f"np.concatenate([{', '.join(xs)}], axis={p['axis']})",
-    "stack": lambda xs, p: f"np.stack([{', '.join(xs)}], axis={p['axis']})",
-    "outer": lambda xs, p: f"np.outer({', '.join(xs)})",
-    "norm": lambda xs, p: f"np.sqrt(np.sum(np.square({xs[0]}), axis={p['axis']}, keepdims={p['keepdims']}))",
-    "sort": lambda xs, p: f"np.sort({xs[0]}, axis={p['axis']}, kind='stable')",
-    "arrange": lambda xs, p: f"np.take_along_axis({xs[0]}, {_order_source(xs[1], **p)}, {p['axis']})",
-    "solve": lambda xs, p: f"np.linalg.solve({', '.join(xs)})",
-    "det": lambda xs, p: f"np.linalg.det({xs[0]})",
-    "slogdet": lambda xs, p: f"np.stack(np.linalg.slogdet({xs[0]}), axis=-1)",
-    "cholesky": lambda xs, p: f"np.linalg.cholesky({xs[0]})",
-    "pinv": lambda xs, p: f"np.linalg.pinv({xs[0]})",
-    "cofactors": lambda xs, p: f"cofactors_lapack({xs[0]})",
-    "eigh": lambda xs, p: f"eigh_lapack({xs[0]})",
-    "svd": lambda xs, p: f"svd_lapack({xs[0]})",
-    "cast": lambda xs, p: f"np.asarray({xs[0]}).astype(np.{p['dtype']})",
-}
-
-INDEX_ADD = '''def _index_add(x, index, shape):
-    """Return zeros of a shape with x added at an index."""
-    total = np.zeros(shape, np.asarray(x).dtype)
-    np.add.at(total, index, x)
-    return total
-'''
-
-
-FACTORISATIONS: Mapping[str, tuple[Callable[..., Any], ...]] = {
-    "eigh": (elimination.signs_of, elimination.eigh_lapack),
-    "svd": (elimination.signs_of, elimination.svd_lapack),
-    "cofactors": (elimination.cofactors_lapack,),
-}
-"""What the rows with several results in one array are computed by."""
-
-
-def _source_of(function: Callable[..., Any]) -> str:
-    return re.sub(r": Any|-> Any", "", inspect.getsource(function)).replace(" :\n", ":\n")
 
 
 def to_python(graph: Graph) -> str:
-    """Return standalone source of a function that computes the graph's outputs from its inputs."""
-    graph = expand(graph)
-    writer = _Writer(graph)
-    body = writer.body()
-    return "\n".join([*writer.imports(), "", "", *writer.helpers(), *body]) + "\n"
+    """Return standalone source of a function that computes the graph's outputs from its inputs.
+
+    Parameters
+    ----------
+    graph : Graph
+        Any graph without users' primitives.
+
+    Returns
+    -------
+    str
+        A module that imports NumPy, and SciPy where a special function needs it.
+
+    Raises
+    ------
+    RenderError
+        If the graph holds an operation whose source cannot be taken along.
+
+    Examples
+    --------
+    >>> from adlab.api import graph
+    >>> print(to_python(graph(lambda x: x * 2 + 1, 3.0)))
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def y(x):
+        \"\"\"Return y from x.\"\"\"
+        x = np.float64(x)
+        if x.shape != ():
+            raise ValueError('y takes a number x.')
+        v1 = x * 2
+        v2 = v1 + 1
+        return v2
+    <BLANKLINE>
+    """
+    whole, module = expand(graph), Module()
+    steps = _steps(whole)
+    programs = [whole, *(program for _, program in steps.values())]
+    for primitive in dict.fromkeys(p for program in programs for p in program.primitives):
+        module.take_along(primitive)
+    names = {key: module.reserve(identifier(loop.name)) for key, (loop, _) in steps.items()}
+    parts = [
+        _Function(program, module, names).step(names[key], loop) for key, (loop, program) in steps.items()
+    ]
+    main = _Function(whole, module, names).public(module.reserve(identifier(graph.name)))
+    return module.text([*parts[::-1], main])
 
 
-class _Writer:
-    """Collects the assignments and what they need."""
+def _steps(graph: Graph) -> dict[int, tuple[Loop, Graph]]:
+    """Return the loops of a graph and of their bodies, by the body, with what the bodies hold written out."""
+    found: dict[int, tuple[Loop, Graph]] = {}
+    pending = [graph]
+    while pending:
+        program = pending.pop()
+        for primitive, params in zip(program.primitives, program.params, strict=True):
+            if primitive is not SCAN:
+                continue
+            loop = Loop(**dict(params))
+            if id(loop.body) not in found:
+                found[id(loop.body)] = (loop, expand(loop.body))
+                pending.append(found[id(loop.body)][1])
+    return found
 
-    def __init__(self, graph: Graph) -> None:
+
+# ------------------------------------------------------------------------------------------------- one function
+
+
+class _Function:
+    """One graph as a function: an assignment per node."""
+
+    def __init__(self, graph: Graph, module: Module, steps: Mapping[int, str]) -> None:
         self.graph = graph
-        self.needed: dict[str, str] = {}
-        self.imported: dict[str, str] = {}
-        self.names = _argument_names(graph.inputs)
+        self.module = module
+        self.steps = steps
+        self.inputs = distinct(graph.inputs, module.taken)
+        self.names = [*self.inputs, *(f"v{i}" for i in range(len(graph.inputs), len(graph)))]
 
-    def body(self) -> list[str]:
-        """Return the lines of the function."""
+    def public(self, name: str) -> list[str]:
+        """Return the function as its user calls it, with its arguments looked over."""
         graph = self.graph
-        names = [*self.names, *(f"v{i}" for i in range(len(graph.inputs), len(graph)))]
-        lines = [f"def {_identifier(graph.name)}({', '.join(self.names)}):"]
-        lines.append(f'    """Return {", ".join(graph.output_names)}."""')
-        for i in range(len(graph.inputs), len(graph)):
-            xs = [names[j] if j >= 0 else self.literal(graph.constants[~j].value) for j in graph.operands[i]]
-            lines.append(
-                f"    {names[i]} = {self.expression(graph.primitives[i], xs, dict(graph.params[i]))}"
-            )
-        results = [names[j] if j >= 0 else self.literal(graph.constants[~j].value) for j in graph.outputs]
-        lines.append(f"    return {', '.join(results)}")
+        arguments, places = self._arguments()
+        reads = [
+            f"{type_source(type.dtype)}({place})"
+            for place, type in zip(places, graph.input_types, strict=True)
+        ]
+        doc = f'"""Return {", ".join(graph.output_names)}{" from " * bool(arguments)}{listed(arguments)}."""'
+        lines = [f"def {name}({', '.join(arguments)}):", f"    {doc}"]
+        if reads:
+            lines += [f"    {', '.join(self.inputs)} = {', '.join(reads)}", *self._shapes(name)]
+        return [*lines, *self._body(), f"    return {self._result()}"]
+
+    def step(self, name: str, loop: Loop) -> list[str]:
+        """Return the body of a loop: from carries, slices and captures to carries and what the node wants."""
+        wanted = [*range(loop.carries), *(j for j in loop.wanted if j >= loop.carries)]
+        results = [self._operand(self.graph.outputs[j]) for j in wanted]
+        lines = [f"def {name}({', '.join(self.inputs)}):", f'    """Do one step of {loop.name}."""']
+        return [*lines, *self._body(), f"    return {', '.join(results)}{',' * (len(results) == 1)}"]
+
+    # --------------------------------------------------------------------------------------- what goes in and out
+
+    def _arguments(self) -> tuple[list[str], list[str]]:
+        """Return the names of the arguments, and where each input stands in them."""
+        tree = self.graph.in_tree
+        if tree is None:
+            return self.inputs, self.inputs
+        arguments: list[str] = []
+        places: list[str] = []
+        for child in tree[2]:
+            suffixes = leaf_names(child, "")
+            label = self.graph.inputs[len(places)].removesuffix(suffixes[0]) if suffixes else "unused"
+            name = self.inputs[len(places)] if child == LEAF else identifier(label)
+            while name in arguments or (child != LEAF and name in {*self.inputs, *self.module.taken}):
+                name += "_"
+            arguments.append(name)
+            places += leaf_names(child, name, "{}[{!r}]")
+        return arguments, places
+
+    def _shapes(self, name: str) -> list[str]:
+        """Return the lines that refuse arguments of other shapes than the graph's."""
+        types, labels = self.graph.input_types, self.graph.inputs
+        shapes = [str(type.shape) for type in types]
+        found = [f"{x}.shape" for x in self.inputs]
+        test = (
+            f"{found[0]} != {shapes[0]}"
+            if len(found) == 1
+            else f"({', '.join(found)}) != ({', '.join(shapes)})"
+        )
+        wanted = [
+            f"{label} of shape {type.shape}" if type.shape else f"a number {label}"
+            for type, label in zip(types, labels, strict=True)
+        ]
+        message = f"{name} takes {listed(wanted)}."
+        return [f"    if {test}:", f"        raise ValueError({message!r})"]
+
+    def _result(self) -> str:
+        """Return the outputs, nested as the graph's."""
+        results = [_Source(self._operand(j)) for j in self.graph.outputs]
+        if self.graph.out_tree is None:
+            return ", ".join(results)
+        return repr(unflatten(self.graph.out_tree, results))
+
+    # ---------------------------------------------------------------------------------------------- what is done
+
+    def _body(self) -> list[str]:
+        """Return an assignment per node, and a test after each comparison that a branch followed."""
+        graph = self.graph
+        guards = {guard.operand: guard for guard in graph.guards}
+        lines: list[str] = []
+        for i, primitive in enumerate(graph.primitives):
+            if primitive is not INPUT:
+                lines += self._loop(i) if primitive is SCAN else [self._assignment(i)]
+            if i in guards:
+                lines += self._guard(i, guards[i])
         return lines
 
-    def expression(self, primitive: Primitive, xs: list[str], params: dict[str, Any]) -> str:
-        """Return one operation as Python source."""
-        if primitive.composite:
-            raise RenderError(
-                f"{params['name']} is a loop held as one node, which to_python cannot write yet; "
-                "write it with Python's own for, or export the graph with to_json."
-            )
-        if primitive.name in INFIX:
-            return INFIX[primitive.name].format(*(f"({x})" if x.startswith("-") else x for x in xs))
-        if primitive.name in STRUCTURAL:
-            if primitive.name == "index_add":
-                self.needed["_index_add"] = INDEX_ADD
-            for function in FACTORISATIONS.get(primitive.name, ()):
-                self.needed[function.__name__] = _source_of(function)
-            return STRUCTURAL[primitive.name](xs, params)
-        return f"{self.function(primitive)}({', '.join(xs)})"
+    def _assignment(self, i: int) -> str:
+        primitive, operands = self.graph.primitives[i], self.graph.operands[i]
+        sources = [self._operand(j, i) for j in operands]
+        return f"    {self.names[i]} = {self.module.call(primitive, sources, dict(self.graph.params[i]))}"
 
-    def function(self, primitive: Primitive) -> str:
-        """Return the name of the function that computes an elementwise row."""
-        function = primitive.numpy
-        if isinstance(function, str):
-            module, _, name = function.partition(":")
-            self.imported[name] = f"from {module} import {name}"
-            return name
-        if isinstance(function, partial):
-            raise RenderError(
-                f"{primitive.name} is a user's primitive, whose source to_python cannot take along; write the "
-                "function with NumPy's operations, or export a graph without it."
-            )
-        module = getattr(function, "__module__", None) or "numpy"
-        if isinstance(function, np.ufunc) or module.startswith("numpy"):
-            return f"np.{function.__name__}"
-        self.needed[function.__name__] = _source_of(function)
-        return function.__name__
+    def _guard(self, i: int, guard: Guard) -> list[str]:
+        """Return the lines that refuse the side of a branch that was not followed."""
+        was, now = ("true", "false") if guard.outcome else ("false", "true")
+        line = self.graph.sources[guard.source].text()
+        message = (
+            f"{line or self.graph.primitives[i].name}: the comparison was {was} when this was written and is "
+            f"{now} here; write it anew at this point."
+        )
+        test = f"not {self.names[i]}" if guard.outcome else self.names[i]
+        return [f"    if {test}:", f"        raise ValueError({message!r})"]
 
-    def literal(self, value: Any) -> str:
-        """Return a literal as source that reads back exactly."""
-        if isinstance(value, np.ndarray):
-            return f"np.array({value.tolist()!r}, dtype=np.{value.dtype.name})".replace(
-                "inf", "np.inf"
-            ).replace("nan", "np.nan")
-        text = repr(float(value)) if isinstance(value, float) else repr(value)
-        return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
+    def _loop(self, i: int) -> list[str]:
+        """Return a loop node as a loop."""
+        loop = Loop(**dict(self.graph.params[i]))
+        xs = [self._operand(j) for j in self.graph.operands[i]]
+        last = loop.carries + loop.slices
+        given = [*(f"{x}[t]" for x in xs[loop.carries : last]), *xs[last:]]
+        order = f"range({loop.length - 1}, -1, -1)" if loop.backwards else f"range({loop.length})"
+        call = f"{self.steps[id(loop.body)]}({', '.join(['*carry', *given])})"
+        carry = f"({', '.join(xs[: loop.carries])},)" if loop.carries else "()"
+        result = f"    {self.names[i]} = {_packed(loop)}"
+        if all(j < loop.carries for j in loop.wanted):
+            return [f"    carry = {carry}", f"    for t in {order}:", f"        carry = {call}", result]
+        return [
+            f"    carry, rows = {carry}, []",
+            f"    for t in {order}:",
+            f"        found = {call}",
+            f"        carry = found[:{loop.carries}]",
+            f"        rows.append(found[{loop.carries}:])",
+            *(["    rows.reverse()"] if loop.backwards else []),
+            result,
+        ]
 
-    def imports(self) -> list[str]:
-        """Return the import lines."""
-        return ["import numpy as np", *sorted(self.imported.values())]
+    # --------------------------------------------------------------------------------------------------- literals
 
-    def helpers(self) -> list[str]:
-        """Return the functions that NumPy lacks."""
-        return [line for source in self.needed.values() for line in (source.rstrip(), "", "")]
+    def _operand(self, j: int, user: int | None = None) -> str:
+        """Return a node's name or a literal, which is a bare number where NumPy gives it the dtype it has here."""
+        if j >= 0:
+            return self.names[j]
+        constant = self.graph.constants[~j]
+        if isinstance(constant.value, np.ndarray):
+            return self.module.array(constant.value)
+        dtype = constant.type.dtype
+        if user is not None:
+            signed = self.graph.primitives[user].name in INFIX
+            if self._beside_its_like(dtype, user) and (signed or dtype == FLOAT64):
+                return number_source(constant.value)
+            if dtype == FLOAT64 and not signed:
+                return number_source(float(constant.value))
+        return f"{type_source(dtype)}({number_source(constant.value)})"
+
+    def _beside_its_like(self, dtype: np.dtype[Any], user: int) -> bool:
+        """Return whether an elementwise operation has an operand of a dtype besides its literals."""
+        graph = self.graph
+        return graph.primitives[user].elementwise and any(
+            j >= 0 and graph.types[j].dtype == dtype for j in graph.operands[user]
+        )
 
 
-def _identifier(name: str) -> str:
-    clean = re.sub(r"\W+", "_", name).strip("_") or "x"
-    return f"{clean}_" if keyword.iskeyword(clean) or clean in ("np",) else clean
+class _Source(str):
+    """Source that stands for itself in a container."""
+
+    __repr__ = str.__str__
 
 
-def _argument_names(inputs: tuple[str, ...]) -> list[str]:
-    names: list[str] = []
-    for name in inputs:
-        clean = _identifier(name)
-        while clean in names or re.fullmatch(r"v\d+", clean):
-            clean += "_"
-        names.append(clean)
-    return names
+def _packed(loop: Loop) -> str:
+    """Return what a loop's node holds: one output, or all elements of several in a row."""
+    column = {j: k for k, j in enumerate(j for j in loop.wanted if j >= loop.carries)}
+    parts = []
+    for j, type in zip(loop.wanted, loop.output_types, strict=True):
+        stack = f"np.stack([row[{column.get(j)}] for row in rows])"
+        empty = f"np.zeros({type.shape}, np.{type.dtype.name})"
+        parts.append(f"carry[{j}]" if j < loop.carries else stack if loop.length else empty)
+    if len(parts) == 1:
+        return parts[0]
+    whole = ", ".join(f"np.ravel({part})" for part in parts)
+    return f"np.concatenate([{whole}], dtype=np.{packed_type(loop.output_types).dtype.name})"

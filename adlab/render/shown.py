@@ -30,6 +30,9 @@ Report = TypeVar("Report", bound=PlainData)
 
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
+ABSENT = "·"
+"""Stands where there is nothing to measure: never 0, never an empty cell."""
+
 DIGITS = 9
 """Decimals of values: enough to see where methods part."""
 
@@ -152,17 +155,20 @@ class ShownComparison(Shown[Comparison]):
             headed=True,
             stub=1,
         )
-        reasons = tuple(f"{m.name}: {m.reason}" for m in report.methods if m.reason)
+        by_reason: dict[str, list[str]] = {}
+        for m in report.methods:
+            by_reason.setdefault(m.reason, []).append(m.name)
+        reasons = tuple(f"{', '.join(same)}: {reason}" for reason, same in by_reason.items() if reason)
         return Sheet((), (accuracy, cost), notes=reasons, warnings=tuple(report.notes))
 
     def _accuracy(self, m: MethodReport, names: list[str]) -> tuple[Entry, ...]:
-        errors = [None if e is None else significant(e, 2) for e in (m.relative_error, m.ulps)]
+        errors = [ABSENT if e is None else significant(e, 2) for e in (m.relative_error, m.ulps)]
         return (m.name, _value(m.value), *(_value(m.gradient.get(name)) for name in names), *errors)
 
     def _cost(self, m: MethodReport) -> tuple[Entry, ...]:
         cost = m.cost
         if cost is None:
-            return (m.name, *[None] * 5)
+            return (m.name, *[ABSENT] * 4, duration(m.seconds) or ABSENT)
         counts = (cost.evaluations, cost.forward_passes, cost.reverse_passes, sum(cost.operations.values()))
         return (m.name, *(f"{count:,}" for count in counts), duration(m.seconds))
 
@@ -183,8 +189,9 @@ class ShownGradient(Shown[GradientReport]):
         operations = sum(cost.operations.values())
         evaluations = "1 evaluation" if cost.evaluations == 1 else f"{cost.evaluations} evaluations"
         words = f"Method {report.method}: {evaluations}, {passes}, {operations} operations."
-        bad = (report.bad.sentence,) if report.bad else ()
-        return Sheet((), (Table("", columns, lines),), notes=(words, *report.notes), warnings=bad)
+        notes = (words, *report.notes, *report.singular.sentences)
+        warnings = (report.warning,) if report.bad else ()
+        return Sheet((), (Table("", columns, lines),), notes=notes, warnings=warnings)
 
     def render(self, format: str = "text", **options: Any) -> str:
         """Return the report in a format, arrays in full."""
@@ -203,8 +210,8 @@ class ShownCheck(Shown[CheckReport]):
             Column("value" if _numeric(rows, k) else "words", header) for k, header in enumerate(headers)
         )
         lines = [Line(tuple(_value(cell) for cell in row)) for row in rows]
-        verdict = (self.report.sentence,)
-        return Sheet(verdict, (Table("", columns, lines, headed=True, stub=1),))
+        tables = (Table("", columns, lines, headed=True, stub=1),) if rows else ()
+        return Sheet((self.report.sentence,), tables, notes=self.report.notes)
 
 
 def _numeric(rows: list[list[Any]], column: int) -> bool:

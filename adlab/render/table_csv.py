@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from adlab.render.table_json import exact
@@ -24,11 +25,18 @@ def write_csv(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     >>> write_csv(("name", "value"), [("v0", 0.1), ("v1", float("inf"))])
     'name,value\nv0,0.1\nv1,inf\n'
     """
+    return "".join(csv_lines(headers, rows))
+
+
+def csv_lines(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Return rows as CSV, line by line: for tables too long to be held."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(headers)
-    writer.writerows([[_cell(cell) for cell in row] for row in rows])
-    return file.getvalue()
+    for row in itertools.chain([headers], rows):
+        writer.writerow([_cell(cell) for cell in row])
+        yield file.getvalue()
+        file.seek(0)
+        file.truncate()
 
 
 def _cell(cell: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,47 @@ def exact(value: Any) -> Any:
 def dump(data: Any) -> str:
     """Return data as JSON text, two blanks per level and no NaN."""
     return json.dumps(exact(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def dumped(data: Mapping[str, Any], compact: bool = False) -> Iterator[str]:
+    r"""Return an object as `dump` does, piece by piece: a value that is an iterator is a list written item by item.
+
+    Parameters
+    ----------
+    data : mapping
+    compact : bool
+        Whether each item of an iterator is one line.
+
+    Examples
+    --------
+    >>> list(dumped({"rows": iter([1, 2])}))
+    ['{\n  "rows": ', '[\n    1', ',\n    2', '\n  ]', '\n}\n']
+    """
+    separator = "{"
+    for key, value in data.items():
+        yield f"{separator}\n  {json.dumps(str(key), ensure_ascii=False)}: "
+        separator = ","
+        if isinstance(value, Iterator):
+            yield from _items(value, compact)
+        else:
+            yield _indented(value, 2)
+    yield "\n}\n" if data else "{}\n"
+
+
+def _items(values: Iterator[Any], compact: bool) -> Iterator[str]:
+    separator = "["
+    for value in values:
+        text = (
+            json.dumps(exact(value), ensure_ascii=False, allow_nan=False) if compact else _indented(value, 4)
+        )
+        yield f"{separator}\n    {text}"
+        separator = ","
+    yield "[]" if separator == "[" else "\n  ]"
+
+
+def _indented(value: Any, blanks: int) -> str:
+    """Return a value as it stands inside an indented text; strings have no line ends of their own in JSON."""
+    return dump(value)[:-1].replace("\n", "\n" + " " * blanks)
 
 
 def to_json(sheet: Sheet) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from adlab.render.table_csv import write_csv
+from adlab.render.table_csv import csv_lines
 from adlab.render.trace_rows import output_name, shown_rows
 from adlab.reports.trace import Trace
 
 HEADERS = ("row", "name", "label", "scope", "quantity", "wrt", "formula", "substituted", "value")
 
 
-def to_csv(trace: Trace, *, digits: int = 3) -> str:
-    """Return a trace as CSV.
+def to_csv(trace: Trace, *, digits: int = 3) -> Iterator[str]:
+    """Return a trace as CSV, line by line.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def to_csv(trace: Trace, *, digits: int = 3) -> str:
     digits : int
         Decimals of the numbers that are substituted into formulas; values have all digits.
     """
-    return write_csv(HEADERS, _lines(trace, digits))
+    return csv_lines(HEADERS, _lines(trace, digits))
 
 
 def _lines(trace: Trace, digits: int) -> Iterator[tuple[Any, ...]]:

@@ -7,15 +7,24 @@ What a mode does not compute is absent; infinities and NaN, for which JSON has n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from adlab.render.table_json import dump
-from adlab.render.trace_rows import ShownAdjoint, ShownCell, ShownRow, output_name, shown_rows
+from adlab.render.table_json import dumped
+from adlab.render.trace_rows import (
+    ShownAdjoint,
+    ShownCell,
+    ShownContribution,
+    ShownRow,
+    output_name,
+    shown_rows,
+)
+from adlab.reports.lazy import KEPT
 from adlab.reports.trace import Trace
 
 
-def to_json(trace: Trace, *, digits: int = 3) -> str:
-    """Return a trace as JSON text.
+def to_json(trace: Trace, *, digits: int = 3) -> Iterator[str]:
+    """Return a trace as JSON text, row by row.
 
     Parameters
     ----------
@@ -36,11 +45,13 @@ def to_json(trace: Trace, *, digits: int = 3) -> str:
         data["columns_left_out"] = trace.left_out
     if trace.mode in ("reverse", "all"):
         data["derivative_of"] = trace.seeded
-    data["rows"] = [_row(row) for row in shown_rows(trace, digits)]
+    data["rows"] = map(_row, shown_rows(trace, digits))
     data["cost"] = {name: dict(counts) for name, counts in trace.costs.items()}
     if trace.bad:
         data["bad"] = trace.bad
-    return dump(data)
+    if trace.remarks:
+        data["remarks"] = list(trace.remarks)
+    return dumped(data, compact=len(trace.rows) > KEPT)
 
 
 def _row(row: ShownRow) -> dict[str, Any]:
@@ -56,18 +67,18 @@ def _row(row: ShownRow) -> dict[str, Any]:
     if tangents:
         found["tangents"] = {column: _cell(cell) for column, cell in tangents.items()}
     if adjoint is not None:
-        contributions = [
+        whole = _cell(adjoint)
+        parts = [
             {
                 "from": part.source,
-                "formula": part.formula,
-                "substituted": part.substituted,
+                **(whole if part.term is adjoint.term else _cell(part)),
                 "value": part.value,
             }
             for part in adjoint.contributions
         ]
-        found["adjoint"] = {**_cell(adjoint), "contributions": contributions}
+        found["adjoint"] = {**whole, "contributions": parts}
     return found
 
 
-def _cell(cell: ShownCell | ShownAdjoint) -> dict[str, Any]:
+def _cell(cell: ShownCell | ShownAdjoint | ShownContribution) -> dict[str, Any]:
     return {"formula": cell.formula, "substituted": cell.substituted, "value": cell.value}

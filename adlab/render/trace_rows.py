@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adlab.algebra.notation import Symbol, Term, derivative
 from adlab.render.formula import Style, write
 from adlab.render.trace_tables import name_of, node_name
+from adlab.reports.lazy import made
 from adlab.reports.trace import Adjoint, Cell, Contribution, Row, Trace
 
 ZERO = "0"
@@ -122,11 +123,11 @@ class ShownRow:
         return f"{self.name} = {self.formula} = {self.substituted} = {self.value!r}"
 
 
-def shown_rows(trace: Trace, digits: int = 3) -> tuple[ShownRow, ...]:
+def shown_rows(trace: Trace, digits: int = 3) -> Sequence[ShownRow]:
     """Return the rows in the order in which they are computed, numbers in formulas with so many decimals."""
     style = Style("text", digits)
     ordered = trace.reversed_rows if trace.mode == "reverse" else trace.rows
-    return tuple(ShownRow(row, style) for row in ordered)
+    return made(lambda k: ShownRow(ordered[k], style), range(len(ordered)))
 
 
 def output_name(symbol: Symbol | None, value: Any) -> str:

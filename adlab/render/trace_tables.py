@@ -6,11 +6,12 @@ What is computed, with which numbers, what comes out. Nothing here knows a forma
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from adlab.algebra.notation import Symbol, Term, derivative
+from adlab.errors import InputError
 from adlab.ir.primitive import Notation, Primitive
 from adlab.primitives.notation import ATOM, PRODUCT, SUM
 from adlab.render.numbers import SMALL_ARRAY, shape_text
@@ -35,25 +36,81 @@ TIGHT = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
 EQUATION = Notation("{0} = {1}", "{0} = {1}", 1, (0,))
 OPERATOR = Notation("∂/∂{0}", r"\partial/\partial {0}", ATOM, (ATOM,))
 
+LONGEST_TABLE = 10_000
+"""Tables of traces of more rows are shortened in the middle."""
 
-def trace_sheet(trace: Trace) -> Sheet:
+SHOWN_ROWS = 1_000
+"""So many rows, the first and the last, a shortened table shows."""
+
+MOST_ROWS = 100_000
+"""More rows are laid out by no format that people read."""
+
+T = TypeVar("T")
+
+
+def trace_sheet(trace: Trace, rows: int | str | None = None) -> Sheet:
     """Return a trace as a sheet of tables.
 
     Parameters
     ----------
     trace : Trace
+    rows : int or "all", optional
+        How many rows a table shows at most, the middle ones left out; by default `SHOWN_ROWS` of more than
+        `LONGEST_TABLE`.
 
     Returns
     -------
     Sheet
         The evaluation, in forward mode the tangents, in reverse mode the adjoints; what it cost below.
+
+    Raises
+    ------
+    InputError
+        If ``rows`` is neither, or asks for more rows than can be laid out.
     """
-    tables = [evaluation_table(trace)]
+    limit = _limit(rows, len(trace.rows))
+    tables = [evaluation_table(trace, limit)]
     if trace.mode in ("forward", "all"):
-        tables.append(forward_table(trace))
+        tables.append(forward_table(trace, limit))
     if trace.mode in ("reverse", "all"):
-        tables.append(reverse_table(trace))
-    return Sheet(tuple(_head(trace)), tuple(tables), (_cost(trace),), (trace.bad,) if trace.bad else ())
+        tables.append(reverse_table(trace, limit))
+    notes: list[Entry] = [*_legend(trace), *trace.remarks, _cost(trace)]
+    if limit < len(trace.rows):
+        notes.insert(
+            0,
+            f"A table shows {limit:,} of the {len(trace.rows):,} rows, the first and the last; rows='all' (--rows all) shows "
+            "them all, and CSV and JSON have them all.",
+        )
+    return Sheet(tuple(_head(trace)), tuple(tables), tuple(notes), (trace.bad,) if trace.bad else ())
+
+
+def _limit(rows: int | str | None, count: int) -> int:
+    """Return how many rows a table shows."""
+    if rows is None:
+        return SHOWN_ROWS if count > LONGEST_TABLE else LONGEST_TABLE
+    if rows != "all" and (isinstance(rows, (bool, str)) or rows < 2):
+        raise InputError(f"A table shows 2 or more rows, or rows='all', not {rows!r}.")
+    limit = count if isinstance(rows, str) else rows
+    if min(limit, count) > MOST_ROWS:
+        raise InputError(
+            f"A trace of {count:,} rows is too long for tables, which hold up to {MOST_ROWS:,}; write all of it as CSV or JSON "
+            "(trace.save('trace.csv')), or ask for fewer rows."
+        )
+    return limit
+
+
+def _ends(items: Sequence[T], limit: int) -> Iterator[tuple[T, int]]:
+    """Return the first and the last items, ``limit`` together, each with how many are left out before it."""
+    left_out = max(len(items) - limit, 0)
+    first = len(items) if not left_out else (limit + 1) // 2
+    for item in items[:first]:
+        yield item, 0
+    for k, item in enumerate(items[first + left_out :]):
+        yield item, left_out if k == 0 else 0
+
+
+def _gap(left_out: int, what: str) -> Line:
+    return Line((f"… {left_out:,} {what} left out …",), heading=True, remark=True)
 
 
 def name_of(name: str, mark: str = "") -> Term:
@@ -76,11 +133,10 @@ def _head(trace: Trace) -> Iterator[Entry]:
         yield composed
     elif trace.title:
         yield trace.title
-    point = [_placed(name, value) for name, value in trace.point.items()]
-    if len(point) > MANY_INPUTS:
-        yield f"at a point of {len(point)} inputs"
-    elif point:
-        yield Phrase(("at ", *_joined(point)))
+    if len(trace.point) > MANY_INPUTS:
+        yield f"at a point of {len(trace.point)} inputs"
+    elif trace.point:
+        yield Phrase(("at ", *_joined([_placed(name, value) for name, value in trace.point.items()])))
 
 
 def _placed(name: str, value: Any) -> Phrase:
@@ -126,25 +182,35 @@ def _expanded(formula: Term, terms: Mapping[Symbol, tuple[Term, int]]) -> tuple[
 # ------------------------------------------------------------------------------------------------- the tables
 
 
-def evaluation_table(trace: Trace) -> Table:
+def evaluation_table(trace: Trace, limit: int = LONGEST_TABLE) -> Table:
     """Return the forward evaluation: v₂ = ln(v₀), ln(2), 0.693."""
     lines: list[Line] = []
-    for row, heading in _with_scopes(trace.rows):
-        lines += [heading] if heading is not None else []
+    for row, headings in _with_headings(trace.rows, limit):
+        lines += headings
         formula: Entry = name_of(row.label) if row.formula is None else row.formula
         numbers = None if row.formula is None else _numbers(row.formula, row.value)
-        lines.append(Line((node_name(row), formula, numbers, Value(row.value)), len(row.scope)))
+        cells = (node_name(row), formula, numbers, Value(row.value), *_kink_mark(trace, row))
+        lines.append(Line(cells, len(row.scope)))
         lines += [Line((remark,), len(row.scope), heading=True, remark=True) for remark in _jacobians(row)]
-    for name, symbol, value in trace.outputs:
+    for (name, symbol, value), left_out in _ends(trace.outputs, limit):
+        lines += [_gap(left_out, "results")] if left_out else []
         source: Entry = Value(value) if symbol is None else Term(symbol, (), value)
-        lines.append(Line((name_of(name), source, None, Value(value))))
+        lines.append(Line((name_of(name), source, None, Value(value), *_kink_mark(trace))))
     columns = (
         Column("name"),
         Column("formula", "step"),
         Column("numbers", "numbers"),
         Column("value", "value"),
+        *((Column("mark"),) if trace.kinked else ()),
     )
     return Table("Evaluation", columns, lines, "value")
+
+
+def _kink_mark(trace: Trace, row: Row | None = None) -> tuple[Entry, ...]:
+    """Return the cell that marks a row on a kink; none if no row is on one."""
+    if not trace.kinked:
+        return ()
+    return ("at a kink" if row is not None and row.node in trace.kinked else None,)
 
 
 def _jacobians(row: Row) -> Iterator[Entry]:
@@ -163,7 +229,7 @@ def _jacobians(row: Row) -> Iterator[Entry]:
     yield Phrase((f"local Jacobian{'s' * (len(shapes) > 1)}: ", *_joined(shapes)))
 
 
-def forward_table(trace: Trace) -> Table:
+def forward_table(trace: Trace, limit: int = LONGEST_TABLE) -> Table:
     """Return the tangents: v̇₂ = 1/v₀ · v̇₀, and per input the numbers and the value."""
     inputs = [Term(OPERATOR, (name_of(column),), None) for column in trace.columns]
     several = len(inputs) > 1
@@ -174,14 +240,16 @@ def forward_table(trace: Trace) -> Table:
         columns += [Column("numbers", "numbers", group)] if with_numbers else []
         columns.append(Column("value", "value" if with_numbers else by, group or (by if several else None)))
     lines: list[Line] = []
-    for row, heading in _with_scopes(trace.rows):
-        lines += [heading] if heading is not None else []
+    for row, headings in _with_headings(trace.rows, limit):
+        lines += headings
         cells = [row.tangents[column] for column in trace.columns]
         formula = next((cell.formula for cell in cells if cell.formula is not None), None)
+        if row.kind == "input":
+            formula = _seed_name(trace, row)
         lines.append(
             Line((node_name(row, "dot"), formula, *_tangent_cells(cells, with_numbers)), len(row.scope))
         )
-    lines += _tangent_outputs(trace, with_numbers)
+    lines += _tangent_outputs(trace, with_numbers, limit)
     title = Phrase(("Forward derivatives " if several else "Forward derivative ", *_joined(inputs)))
     if len(inputs) > WITH_NUMBERS:
         title = Phrase(("Forward derivatives, one pass per input",))
@@ -190,9 +258,16 @@ def forward_table(trace: Trace) -> Table:
     )
 
 
+def _seed_name(trace: Trace, row: Row) -> Term:
+    """Return what the tangent of an input is given as: ∂v₀/∂x₁, and ẋ₁ where there are several columns."""
+    if len(trace.columns) == 1:
+        return derivative(node_name(row), name_of(trace.columns[0]), None)
+    return name_of(row.label, "dot")
+
+
 def _forward_notes(trace: Trace) -> Iterator[str]:
     shown = len(trace.columns)
-    if shown > WITH_NUMBERS and any(np.ndim(row.value) for row in trace.rows):
+    if shown > WITH_NUMBERS and any(np.ndim(row.value) for row, _ in _ends(trace.rows, SHOWN_ROWS)):
         yield "‖…‖ is the norm of an array."
     if trace.left_out:
         yield f"{shown} of {shown + trace.left_out} columns are shown; wrt= chooses another one."
@@ -207,15 +282,16 @@ def _tangent_cells(cells: Sequence[Cell], with_numbers: bool) -> list[Entry]:
     return found
 
 
-def _tangent_outputs(trace: Trace, with_numbers: bool) -> list[Line]:
-    rows = {row.name: row for row in trace.rows}
+def _tangent_outputs(trace: Trace, with_numbers: bool, limit: int) -> list[Line]:
     lines = []
-    for name, symbol, value in trace.outputs:
+    for (name, symbol, value), left_out in _ends(trace.outputs, limit):
+        lines += [_gap(left_out, "results")] if left_out else []
         if symbol is None:
             zero = Cell(None, np.zeros(np.shape(value))[()])
             tangents, source = dict.fromkeys(trace.columns, zero), None
         else:
-            tangents, source = dict(rows[symbol].tangents), node_name(rows[symbol], "dot")
+            row = trace.row_of(symbol)
+            tangents, source = dict(row.tangents), node_name(row, "dot")
         if len(trace.columns) == 1:
             head = derivative(name_of(name), name_of(trace.columns[0]), None)
         else:
@@ -225,11 +301,11 @@ def _tangent_outputs(trace: Trace, with_numbers: bool) -> list[Line]:
     return lines
 
 
-def reverse_table(trace: Trace) -> Table:
+def reverse_table(trace: Trace, limit: int = LONGEST_TABLE) -> Table:
     """Return the adjoints, last node first: v̄₁ = v̄₃ · v₀ + v̄₄ · cos(v₁)."""
     lines: list[Line] = []
-    for row, heading in _with_scopes(trace.reversed_rows):
-        lines += [heading] if heading is not None else []
+    for row, headings in _with_headings(trace.reversed_rows, limit):
+        lines += headings
         adjoint = row.adjoint or Adjoint(None, 0.0)
         formula = None if adjoint.formula is None else shortened(adjoint.formula)
         numbers = None if formula is None else _numbers(formula, adjoint.value)
@@ -288,15 +364,34 @@ def shortened(formula: Term) -> Term:
     return Term(gap, (total, terms[-1][0]), None)
 
 
-def _with_scopes(rows: Sequence[Row]) -> Iterator[tuple[Row, Line | None]]:
-    """Return each row with the heading that goes above it where another scope begins."""
+def _with_headings(rows: Sequence[Row], limit: int) -> Iterator[tuple[Row, list[Line]]]:
+    """Return each row shown with what goes above it: where rows are left out, and where another scope begins."""
     current: tuple[str, ...] = ()
-    for row in rows:
-        heading = None
+    for row, left_out in _ends(rows, limit):
+        headings = [_gap(left_out, "rows")] if left_out else []
         if row.scope != current and row.scope:
-            heading = Line((" / ".join(row.scope),), len(row.scope) - 1, heading=True)
+            headings.append(Line((" / ".join(row.scope),), len(row.scope) - 1, heading=True))
         current = row.scope
-        yield row, heading
+        yield row, headings
+
+
+# ------------------------------------------------------------------------------------------------- the legend
+
+
+def _legend(trace: Trace) -> Iterator[Entry]:
+    """Say in one sentence what v̇ and v̄ are."""
+    parts: list[Entry] = []
+    if trace.mode in ("forward", "all") and trace.columns:
+        by: Entry = "of v by the input above its column"
+        if len(trace.columns) == 1:
+            by = derivative(name_of("v"), name_of(trace.columns[0]), None)
+        parts += [name_of("v", "dot"), " is the tangent ", by]
+    if trace.mode in ("reverse", "all"):
+        parts += [", "] if parts else []
+        parts += [name_of("v", "bar"), " the adjoint " if parts else " is the adjoint "]
+        parts.append(derivative(name_of(trace.seeded), name_of("v"), None))
+    if parts:
+        yield Phrase((*parts, "."))
 
 
 # --------------------------------------------------------------------------------------------------- the cost

@@ -72,7 +72,9 @@ PEERS = (
     ),
     Peer(
         "PyTorch",
-        MappingProxyType({"relu": 0, "leaky_relu": "left", "elu": "left", "hypot": (NAN, NAN)}),
+        MappingProxyType(
+            {"relu": 0, "leaky_relu": "left", "prelu": "left", "elu": "left", "hypot": (NAN, NAN)}
+        ),
         AGREED | {"absolute", "clip"},
         "PyTorch 2, tools/autograd/derivatives.yaml: abs is sgn, maximum halves, clamp keeps its bounds, "
         "hypot is self/result; the rectifiers' derivatives ask for x > 0",

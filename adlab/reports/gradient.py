@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from adlab.algebra.numpy import NUMPY
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.methods import Cost, method_named
-from adlab.reports.badvalues import BadNode, first_bad_node
-from adlab.reports.comparison import plain
+from adlab.reports.badvalues import BadNode, Singularities, bad_nodes, bad_words, singularities
+from adlab.reports.plain import plain
 from adlab.transforms.sweeps import evaluate
 
 
@@ -28,7 +28,8 @@ class GradientReport:
     blocks : mapping of output name to the derivatives by input name
     cost : Cost
     notes : sentences a reader should know
-    bad : the first node whose value is infinite or undefined, if there is one
+    bad : the nodes at which values became infinite or undefined
+    singular : where an infinite derivative comes from, and which nodes sit on a kink
     """
 
     method: str
@@ -36,7 +37,13 @@ class GradientReport:
     blocks: Mapping[str, Mapping[str, Any]]
     cost: Cost
     notes: tuple[str, ...] = ()
-    bad: BadNode | None = None
+    bad: tuple[BadNode, ...] = ()
+    singular: Singularities = field(default_factory=Singularities)
+
+    @property
+    def warning(self) -> str:
+        """Where values went bad, in words; empty if they did not."""
+        return bad_words(self.bad)
 
     @property
     def single(self) -> bool:
@@ -54,7 +61,7 @@ class GradientReport:
             "gradient" if scalar else "jacobian": blocks[first] if self.single else blocks,
             "method": self.method,
             "cost": self.cost.to_dict(),
-            "notes": [*self.notes, *([self.bad.sentence] if self.bad else [])],
+            "notes": [*self.notes, *([self.warning] if self.bad else []), *self.singular.sentences],
         }
 
 
@@ -91,7 +98,16 @@ def gradient_report(
         out: dict(zip(graph.inputs, row, strict=True))
         for out, row in zip(names, found.jacobians, strict=True)
     }
-    bad = first_bad_node(graph, evaluate(graph, NUMPY, leaves))
+    nodes = evaluate(graph, NUMPY, leaves)
+    by_rules = found.method != "numerical"  # a difference says itself why it is not finite
+    derivatives = [block for row in found.jacobians for block in row]
+    singular = singularities(graph, nodes, derivatives)
     return GradientReport(
-        found.method, dict(zip(names, found.values, strict=True)), blocks, found.cost, found.notes, bad
+        found.method,
+        dict(zip(names, found.values, strict=True)),
+        blocks,
+        found.cost,
+        found.notes,
+        tuple(bad_nodes(graph, nodes)),
+        singular if by_rules else replace(singular, overflows=False),
     )

@@ -26,13 +26,15 @@ from adlab.ir.index import normalise_index
 from adlab.ir.numbering import display_numbers, display_order
 from adlab.ir.primitive import Kink
 from adlab.ir.tree import unflatten
-from adlab.ir.types import BOOL, Type, normalise_axes
+from adlab.ir.types import BOOL, Type
 from adlab.methods import METHODS
 from adlab.methods.base import make_problem
 from adlab.methods.reference import Reference, reference
 from adlab.primitives import TABLE
-from adlab.reports.comparison import plain
+from adlab.reports.badvalues import distance_to, is_smooth_power
 from adlab.reports.conventions import COMPARISONS, PEERS, Policy, named_policy, peer_words, with_policy
+from adlab.reports.nodes import operand_value
+from adlab.reports.plain import plain
 from adlab.transforms.evaluation import branch_error, failing_guard, flatten_args
 from adlab.transforms.scopes import expand
 from adlab.transforms.sweeps import active_nodes
@@ -305,18 +307,7 @@ def kinks(
 ) -> KinkLedger:
     """List every kink and branch that a function meets at a point.
 
-    Parameters
-    ----------
-    f : callable, str, sympy expression or Graph
-    *args
-        The point.
-    policy : mapping of str to number, sequence of numbers or {"left", "right", "middle"}, optional
-        Replaces conventions, by name of the primitive: the partial at its kink. For ``maximum``,
-        ``minimum`` and ``clip`` a number is the share of the first operand, the other has the rest.
-    h : float, optional
-        The step of the differences that are asked about; by default that of central differences.
-    names : sequence of str, optional
-        Names of the arguments.
+    The arguments are those of `adlab.kinks`.
 
     Raises
     ------
@@ -661,31 +652,15 @@ class Gauge:
     def distance(self, values: Sequence[Any]) -> Any:
         """Return what is zero on the switch, element by element; NaN where it is not known."""
         graph, test = self.graph, self.test
-        xs = [values[j] if j >= 0 else NUMPY.constant(graph.constants[~j]) for j in graph.operands[test]]
+        if self.kink is not None:
+            return distance_to(self.kink, graph, values, test)
+        xs = [operand_value(graph, values, j) for j in graph.operands[test]]
         with np.errstate(all="ignore"):
-            if self.kink is None:
-                return np.subtract(*(np.asarray(x, float) for x in xs))
-            if self.kink.switch is not None:
-                return self.kink.switch(NUMPY, *xs)
-            if graph.primitives[test].name in ("max", "min"):
-                return _gap(graph, test, np.asarray(xs[0], float))
-        return np.float64(np.nan)
+            return np.subtract(*(np.asarray(x, float) for x in xs))
 
     def crossing(self, values: Sequence[Any]) -> Any:
         """Return what tells one side from the other: the distance, or the value of a step function."""
         return values[self.test] if self.kind == "jump" else self.distance(values)
-
-
-def _gap(graph: Graph, node: int, x: Any) -> Any:
-    """Return how far the largest (smallest) element stands out from the next one, for each reduction."""
-    axes = normalise_axes(dict(graph.params[node])["axis"], x.ndim)
-    kept = [a for a in range(x.ndim) if a not in axes]
-    rows = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[a] for a in kept), -1)
-    if rows.shape[-1] < 2:
-        return np.full(rows.shape[:-1], np.inf)
-    ordered = np.sort(rows, axis=-1)
-    first, second = (-1, -2) if graph.primitives[node].name == "max" else (0, 1)
-    return np.abs(ordered[..., first] - ordered[..., second])
 
 
 def _crosses(gauge: Gauge, before: Any, after: Any) -> bool:
@@ -706,7 +681,7 @@ def _gauges(graph: Graph) -> Iterator[Gauge]:
                 used.add(test)
                 yield Gauge(graph, i, test, "where", None, source)
         for kink in row.kinks:
-            if not _is_smooth_power(graph, i):
+            if not is_smooth_power(graph, i):
                 yield Gauge(graph, i, i, "jump" if row.name in STEPS else "kink", kink, source)
     for guard in graph.guards:
         for test in _tests(graph, guard.operand):
@@ -734,11 +709,3 @@ def _tests(graph: Graph, operand: int) -> list[int]:
 
 def _is_numeric(graph: Graph, node: int) -> bool:
     return all(graph.type_of(j).dtype != BOOL for j in graph.operands[node])
-
-
-def _is_smooth_power(graph: Graph, node: int) -> bool:
-    """Return whether a power is a polynomial: its exponent is a literal whole number of at least 1."""
-    if graph.primitives[node].name != "power" or graph.operands[node][1] >= 0:
-        return False
-    exponent = np.asarray(graph.constants[~graph.operands[node][1]].value, float)
-    return bool(np.all((exponent >= 1) & (exponent == np.floor(exponent))))

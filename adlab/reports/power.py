@@ -330,7 +330,7 @@ CHECKERS: Mapping[str, Checker] = {
     "direction, h = 1e-6": _along_a_direction,
     "adlab.check": _own_check,
 }
-"""The checkers by name. `adlab.check` widens its tolerance by its own error bars and skips points on kinks."""
+"""The checkers by name. `adlab.check` skips points on kinks."""
 
 
 # ------------------------------------------------------------------------------------------------------- the report

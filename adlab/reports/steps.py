@@ -31,8 +31,8 @@ from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import BOOL, FLOAT32, FLOAT64, Type
 from adlab.methods.base import position_of
 from adlab.methods.reference import reference
-from adlab.reports.comparison import plain
 from adlab.reports.kinks import Element, elements
+from adlab.reports.plain import plain
 from adlab.transforms.evaluation import failing_guard, flatten_args
 from adlab.transforms.scopes import expand
 from adlab.transforms.sweeps import active_nodes, reverse_sweep
@@ -271,20 +271,7 @@ def step(
 ) -> StepCertificate:
     """Certify the step size of differences for a function at a point.
 
-    Parameters
-    ----------
-    f : callable, str, sympy expression or Graph
-        Must return one number.
-    *args
-        The point.
-    wrt : str, optional
-        The input, or element such as ``x[0]``, to differentiate by; the first by default.
-    dtypes : sequence of {"float64", "float32"}
-        In which arithmetic to measure.
-    names : sequence of str, optional
-        Names of the arguments.
-    title : str
-        How the function is called; by default y(x1, …).
+    The arguments are those of `adlab.step`. ``title`` is how the function is called, by default y(x1, …).
 
     Raises
     ------

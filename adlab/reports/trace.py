@@ -8,8 +8,9 @@ numbers. The numbers themselves come from the same sweeps that differentiate, ne
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +22,12 @@ from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.numbering import display_numbers, display_order
 from adlab.ir.primitive import Notation, Primitive, Site
-from adlab.primitives.notation import NEGATIVE, POWER, PRODUCT, SUM
+from adlab.primitives.notation import ATOM, NEGATIVE, POWER, PRODUCT, SUM
 from adlab.primitives.rules import Elementwise, unbroadcast
-from adlab.reports.badvalues import first_bad_node
+from adlab.reports.badvalues import Singularities, bad_nodes, bad_words, singularities
+from adlab.reports.lazy import made
 from adlab.transforms.costs import count_evaluation, count_forward, count_reverse
+from adlab.transforms.scopes import scope_paths
 from adlab.transforms.sweeps import active_nodes, evaluate, forward_sweep, reverse_sweep, site_of
 
 MODES = ("evaluate", "forward", "reverse", "all")
@@ -107,36 +110,39 @@ class Trace:
     title : the function as it was given
     inputs : names of the inputs
     outputs : (name, symbol of its node or None for a constant, value) of each output
-    rows : in the order in which values are computed
+    rows : in the order in which values are computed; of a long trace each is made when it is looked at
     point : value of each input
     columns : names of the tangent columns shown
     left_out : number of tangent columns not shown
     seeded : name of the output (element) that the adjoints belong to
     costs : counts of evaluations, passes and operations, by what was computed
     bad : where the first NaN or infinity arose, in words; empty if none did
+    remarks : where an infinite derivative comes from, and which nodes sit on a kink, in words
+    kinked : nodes that sit on a kink
     """
 
     mode: str
     title: str
     inputs: tuple[str, ...]
     outputs: tuple[tuple[str, Symbol | None, Any], ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     point: Mapping[str, Any]
     columns: tuple[str, ...] = ()
     left_out: int = 0
     seeded: str = ""
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     bad: str = ""
+    remarks: tuple[str, ...] = ()
+    kinked: frozenset[int] = frozenset()
 
     @property
-    def reversed_rows(self) -> tuple[Row, ...]:
+    def reversed_rows(self) -> Sequence[Row]:
         """Rows in the order in which adjoints are computed."""
-        return tuple(reversed(self.rows))
+        return self.rows[::-1]
 
-    @property
-    def tensors(self) -> bool:
-        """Whether some value is an array."""
-        return any(np.ndim(row.value) for row in self.rows)
+    def row_of(self, name: Symbol) -> Row:
+        """Return the row of a node; rows are numbered one after the other."""
+        return self.rows[int(name.index) - int(self.rows[0].name.index)]
 
 
 def trace_graph(
@@ -183,7 +189,7 @@ def trace_graph(
         builder.directions(wrt)
     if mode in ("reverse", "all"):
         seeded = builder.reverse(output)
-    bad = first_bad_node(graph, builder.values, builder.numbers)
+    singular = builder.singularities()
     return Trace(
         mode,
         title,
@@ -195,22 +201,43 @@ def trace_graph(
         left_out,
         seeded,
         builder.costs,
-        bad.sentence if bad else "",
+        bad_words(bad_nodes(graph, builder.values, builder.numbers)),
+        singular.sentences,
+        frozenset(kink.node.index for kink in singular.kinks),
     )
 
 
+class _Names(Sequence["Term | None"]):
+    """The names of all nodes, of their tangents ("dot") or of their adjoints ("bar"); None where there is no number."""
+
+    def __init__(self, numbers: Sequence[int], values: Sequence[Any], mark: str = "") -> None:
+        self.numbers = numbers
+        self.values = values
+        self.mark = mark
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, i: Any) -> Any:
+        return None if self.values[i] is None else symbol("v", self.numbers[i], self.values[i], self.mark)
+
+
 class _TraceBuilder:
-    """Names, numbers and formulas of all nodes, collected pass by pass."""
+    """The numbers of all nodes, collected pass by pass, and their rows with formulas, made one by one."""
 
     def __init__(self, graph: Graph, inputs: Sequence[Any], numbering: str) -> None:
         self.graph = graph
         self.order = display_order(graph, numbering)
         self.numbers = display_numbers(graph, self.order, numbering)
         self.values = evaluate(graph, NUMPY, inputs)
-        self.terms = [symbol("v", self.numbers[i], value) for i, value in enumerate(self.values)]
+        self.terms = _Names(self.numbers, self.values)
         self.literals = [NOTATION.constant(constant) for constant in graph.constants]
-        self.tangents: list[dict[str, Cell]] = [{} for _ in self.values]
-        self.adjoints: list[Adjoint | None] = [None] * len(self.values)
+        self.constants = [NUMPY.constant(constant) for constant in graph.constants]
+        self.tangents: dict[str, _Names] = {}
+        self.adjoints: _Names | None = None
+        self.uses = _Uses((), ())
+        self.seed: tuple[int, str, Any] = (-1, "", None)
+        self.paths = scope_paths(graph)
         self.active = active_nodes(graph, range(len(graph.inputs)))
         self.sites: dict[int, Site] = {}
         self.counted = len(graph) <= COUNTED
@@ -244,13 +271,13 @@ class _TraceBuilder:
         found = []
         for name, j in zip(self.graph.output_names, self.graph.outputs, strict=True):
             head = self.terms[j].head if j >= 0 else None
-            value = self.values[j] if j >= 0 else NUMPY.constant(self.graph.constants[~j])
+            value = self.values[j] if j >= 0 else self.constants[~j]
             found.append((name, head if isinstance(head, Symbol) else None, value))
         return tuple(found)
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> Sequence[Row]:
         """Return the rows in display order."""
-        return tuple(self._row(i) for i in self.order)
+        return made(self._row, self.order)
 
     def _row(self, i: int) -> Row:
         graph, is_input = self.graph, i < len(self.graph.inputs)
@@ -263,36 +290,43 @@ class _TraceBuilder:
             graph.inputs[i] if is_input else graph.primitives[i].name,
             None if is_input else self.formula(i),
             self.values[i],
-            self.tangents[i],
-            self.adjoints[i],
-            graph.scope_path(graph.scope_ids[i]),
+            {label: self._tangent(i, marked) for label, marked in self.tangents.items()},
+            None if self.adjoints is None else self._adjoint(i, self.adjoints),
+            self.paths[graph.scope_ids[i]],
         )
 
     # ------------------------------------------------------------------------------------------------ forward
 
-    def directions(self, wrt: str | None) -> list[tuple[str, int, tuple[int, ...]]]:
-        """Return (label, input, element) of every tangent column; all of them, or those of ``wrt``."""
-        found = []
+    def directions(self, wrt: str | None) -> tuple[list[tuple[str, int, tuple[int, ...]]], int]:
+        """Return (label, input, element) of the tangent columns shown, of all inputs or of ``wrt``, and how many there are."""
+        names = zip(self.graph.inputs, self.graph.input_types, strict=True)
+        if wrt is None or wrt in self.graph.inputs:
+            count = sum(type.size for name, type in names if wrt in (None, name))
+        else:
+            count = 1
+        found = list(itertools.islice(self._columns(wrt), min(count, MAX_COLUMNS)))
+        if not found and wrt is not None:
+            known = ", ".join(self.graph.inputs)
+            raise InputError(f"There is no input {wrt!r} to differentiate by; the inputs are {known}.")
+        return found, count
+
+    def _columns(self, wrt: str | None) -> Iterator[tuple[str, int, tuple[int, ...]]]:
+        """Yield every tangent column; all of them, or those of ``wrt``."""
         for k, name in enumerate(self.graph.inputs):
             shape = self.graph.types[k].shape
             for element in np.ndindex(*shape):
                 label = name + (f"[{', '.join(map(str, element))}]" if shape else "")
                 if wrt in (None, name, label):
-                    found.append((label, k, element))
-        if not found and wrt is not None:
-            known = ", ".join(self.graph.inputs)
-            raise InputError(f"There is no input {wrt!r} to differentiate by; the inputs are {known}.")
-        return found
+                    yield label, k, element
 
     def forward(self, wrt: str | None) -> tuple[tuple[str, ...], int]:
         """Compute the tangent columns; return their names and how many are left out."""
-        found = self.directions(wrt)
-        shown = found[:MAX_COLUMNS]
+        shown, count = self.directions(wrt)
         for label, k, element in shown:
             self._column(label, k, element)
         counts = [count_forward(self.graph, k) for _, k, _ in shown] if self.counted else []
         self.costs["forward"] = self._cost("forward passes", len(shown), counts)
-        return tuple(label for label, _, _ in shown), len(found) - len(shown)
+        return tuple(label for label, _, _ in shown), count - len(shown)
 
     def _column(self, label: str, k: int, element: tuple[int, ...]) -> None:
         graph = self.graph
@@ -302,14 +336,13 @@ class _TraceBuilder:
         else:
             seeds[k] = graph.types[k].dtype.type(1)
         tangents = forward_sweep(graph, NUMPY, self.values, seeds)
-        marked: list[Term | None] = [
-            None if tangent is None else symbol("v", self.numbers[i], tangent, "dot")
-            for i, tangent in enumerate(tangents)
-        ]
-        for i, tangent in enumerate(tangents):
-            value = np.zeros(graph.types[i].shape)[()] if tangent is None else tangent
-            formula = self._tangent_formula(i, marked) if i >= len(graph.inputs) else None
-            self.tangents[i][label] = Cell(formula, value)
+        self.tangents[label] = _Names(self.numbers, tangents, "dot")
+
+    def _tangent(self, i: int, marked: _Names) -> Cell:
+        """Return the tangent of node ``i``."""
+        tangent = marked.values[i]
+        value = np.zeros(self.graph.types[i].shape)[()] if tangent is None else tangent
+        return Cell(self._tangent_formula(i, marked) if i >= len(self.graph.inputs) else None, value)
 
     def _tangent_formula(self, i: int, marked: Sequence[Term | None]) -> Term | None:
         operands = self.graph.operands[i]
@@ -343,27 +376,27 @@ class _TraceBuilder:
         seed = np.zeros(graph.type_of(operand).shape, graph.type_of(operand).dtype)
         seed[element] = 1
         adjoints = reverse_sweep(graph, NUMPY, self.values, [(operand, seed[()])])
-        users = _uses(graph)
-        rank = {node: position for position, node in enumerate(self.order)}
-        marked = [
-            None if adjoint is None else symbol("v", self.numbers[i], adjoint, "bar")
-            for i, adjoint in enumerate(adjoints)
-        ]
-        for i, adjoint in enumerate(adjoints):
-            seen = sorted(users[i], key=lambda use: (rank[use[0]], use[1]))
-            parts = [
-                part
-                for user, position in seen
-                for part in self._contribution(i, user, position, marked[user])
-            ]
-            formulas = [part.formula for part in parts]
-            if i == operand:
-                formulas.insert(0, _seed_term(name, self.terms[i], seed[()]))
-            value = np.zeros(graph.types[i].shape)[()] if adjoint is None else adjoint
-            self.adjoints[i] = Adjoint(_sum(formulas) if formulas else None, value, tuple(parts))
+        self.adjoints = _Names(self.numbers, adjoints, "bar")
+        self.uses = _uses(graph, self.order)
+        self.seed = (operand, name, seed[()])
         counts = [count_reverse(graph, operand, range(len(graph.inputs)))] if self.counted else []
         self.costs["reverse"] = self._cost("reverse passes", 1, counts)
         return name
+
+    def _adjoint(self, i: int, marked: _Names) -> Adjoint:
+        """Return the adjoint of node ``i``: the seed, and what each use gives."""
+        seeded, name, seed = self.seed
+        parts = [
+            part
+            for user, position in self.uses.of(i)
+            for part in self._contribution(i, user, position, marked[user])
+        ]
+        formulas = [part.formula for part in parts]
+        if i == seeded:
+            formulas.insert(0, _seed_term(name, self.terms[i], seed))
+        adjoint = marked.values[i]
+        value = np.zeros(self.graph.types[i].shape)[()] if adjoint is None else adjoint
+        return Adjoint(_sum(formulas) if formulas else None, value, tuple(parts))
 
     def _seeded(self, output: int) -> tuple[int, tuple[int, ...], str]:
         position = output
@@ -396,6 +429,8 @@ class _TraceBuilder:
             part = rule.vjp(NOTATION, site, cotangent, position)
             if isinstance(part, Term) and _is_long(part):
                 part = Term(LOOSE, (cotangent, self._local(user, position)), part.value)
+            elif isinstance(part, Term):
+                part = _repeated(part)
         return [] if part is None else [Contribution(head, _term(part), _term(part).value)]
 
     def _local(self, i: int, position: int) -> Term:
@@ -412,10 +447,7 @@ class _TraceBuilder:
             return derivative(of, operand, np.broadcast_to(np.nan, shape))
         if "graph" not in site.params:
             return derivative(of, operand, self._small_jacobian(i, position))
-        xs = [
-            NUMPY.constant(self.graph.constants[~j]) if j < 0 else self.values[j]
-            for j in self.graph.operands[i]
-        ]
+        xs = [self.constants[~j] if j < 0 else self.values[j] for j in self.graph.operands[i]]
         inner: Graph = site.params["graph"]
         jacobian = _dense_jacobian(inner, evaluate(inner, NUMPY, xs), position)
         return derivative(of, operand, jacobian)
@@ -423,8 +455,7 @@ class _TraceBuilder:
     def _small_jacobian(self, i: int, position: int) -> Any:
         """Return the local Jacobian of a node that is no scope."""
         out, into = self.graph.types[i], self.graph.type_of(self.graph.operands[i][position])
-        constants = [NUMPY.constant(constant) for constant in self.graph.constants]
-        site, rule = site_of(self.graph, i, self.values, constants), self.graph.primitives[i].rule
+        site, rule = site_of(self.graph, i, self.values, self.constants), self.graph.primitives[i].rule
         assert rule is not None
         rows = []
         for element in np.ndindex(*out.shape):
@@ -433,6 +464,18 @@ class _TraceBuilder:
             row = rule.vjp(NUMPY, site, seed[()], position)
             rows.append(np.zeros(into.shape) if row is None else row)
         return np.reshape(rows, out.shape + into.shape)[()]
+
+    # ------------------------------------------------------------------------------------------ singularities
+
+    def singularities(self) -> Singularities:
+        """Return what is out of the ordinary about the derivatives that were computed."""
+        found = [marked.values[j] for marked in self.tangents.values() for j in self.graph.outputs if j >= 0]
+        if self.adjoints is not None:
+            found += self.adjoints.values[: len(self.graph.inputs)]
+        if not (self.tangents or self.adjoints is not None):
+            return Singularities()
+        known = [x for x in found if x is not None]
+        return singularities(self.graph, self.values, known, self.numbers)
 
     # -------------------------------------------------------------------------------------------------- costs
 
@@ -450,8 +493,29 @@ def _term(value: Any) -> Term:
 
 
 def _product(left: Term, right: Term, notation: Notation) -> Term:
-    value = left.value * right.value if np.ndim(left.value) == np.ndim(right.value) == 0 else None
+    with np.errstate(all="ignore"):
+        value = left.value * right.value if np.ndim(left.value) == np.ndim(right.value) == 0 else None
     return Term(notation, (left, right), value)
+
+
+def _repeated(part: Term) -> Term:
+    """Return a cotangent that is only repeated over axes, as that of a sum, as its product with the partials: ones.
+
+    The rule says it in `reshape` and `broadcast_to`, which are means and not part of the formula.
+    """
+    if not (isinstance(part.head, Primitive) and part.head.name == "broadcast_to"):
+        return part
+    shape = dict(part.params)["shape"]
+    lengths = [str(length) for length in shape]
+    latex = r"\mathbf{{1}}_{{" + r" \times ".join(lengths) + "}}"
+    ones = Notation(f"ones({', '.join(lengths)})", latex, ATOM)
+    inner = part.args[0]
+    if isinstance(inner.head, Primitive) and inner.head.name == "reshape":
+        bare = inner.args[0]
+        lead = len(np.shape(inner.value)) - len(np.shape(bare.value))
+        if np.shape(inner.value) == (1,) * lead + np.shape(bare.value):
+            inner = bare
+    return Term(LOOSE, (inner, Term(ones, (), np.ones(shape))), part.value)
 
 
 def local_partial(rule: Elementwise, site: Site, position: int) -> Any:
@@ -508,14 +572,33 @@ def _seed_term(output: str, node: Term, seed: Any) -> Term:
     return derivative(Term(Symbol(output), (), seed), node, seed)
 
 
-def _uses(graph: Graph) -> list[list[tuple[int, int]]]:
-    """Return, for each node, the (node, operand position) pairs that use it."""
-    uses: list[list[tuple[int, int]]] = [[] for _ in range(len(graph))]
-    for user, operands in enumerate(graph.operands):
-        for position, operand in enumerate(operands):
+@dataclass(frozen=True)
+class _Uses:
+    """Where nodes are used: node i by ``places[starts[i]:starts[i + 1]]``, in display order."""
+
+    starts: Sequence[int]
+    places: Sequence[tuple[int, int]]
+
+    def of(self, i: int) -> Sequence[tuple[int, int]]:
+        """Return the (node, operand position) pairs that use a node."""
+        return self.places[self.starts[i] : self.starts[i + 1]]
+
+
+def _uses(graph: Graph, order: Sequence[int]) -> _Uses:
+    """Return the uses of all nodes, each node's in the display order of the users."""
+    counts = [0] * (len(graph) + 1)
+    for operands in graph.operands:
+        for operand in operands:
             if operand >= 0:
-                uses[operand].append((user, position))
-    return uses
+                counts[operand + 1] += 1
+    starts = list(itertools.accumulate(counts))
+    at, places = starts[:], [(0, 0)] * starts[-1]
+    for user in order:
+        for position, operand in enumerate(graph.operands[user]):
+            if operand >= 0:
+                places[at[operand]] = user, position
+                at[operand] += 1
+    return _Uses(starts, places)
 
 
 def _is_long(term: Term) -> bool:

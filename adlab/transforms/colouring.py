@@ -9,6 +9,13 @@ this bound is the best there is.
 A few full rows spoil every colouring of columns. They are *peeled*: they get reverse passes of their own, and the
 columns of what is left are coloured. In a Hessian, which is its own mirror image, a peeled row is read off the
 forward pass of the column with the same number.
+
+The mirror image allows more: an entry may be read in either of its two places. The colouring that this takes is a
+*star colouring* (Coleman and Moré, *Math. Programming* 28, 1984; the definition and the name in Gebremedhin, Manne and
+Pothen, *What color is your Jacobian?*, SIAM Review 47, 2005): neighbours differ, and every path of four vertices has
+at least three colours, where vertices are columns and entries off the diagonal are edges. Then of i's neighbours only
+j has j's colour, or of j's neighbours only i has i's; so entry (i, j) stands alone in row i of the product for j's
+colour, or in row j of that for i's.
 """
 
 from __future__ import annotations
@@ -24,6 +31,9 @@ from adlab.transforms.sparsity import Pattern
 
 NETWORKX_ENTRIES = 20_000
 """Conflict graphs up to this many edges are also coloured in networkx's orders, which take longer than ours."""
+
+STAR_STEPS = 2_000_000
+"""Star colourings are sought where they look at no more pairs of edges than this, half a second's work."""
 
 STRATEGIES = ("largest_first", "smallest_last")
 
@@ -225,9 +235,15 @@ def _peeled_jacobian(pattern: Pattern, by_row: Any, own: Colours, k: int) -> Com
 def _peeled_hessian(pattern: Pattern, full: Any, own: Colours, k: int) -> Compression:
     """Peeled rows are columns with colours of their own; what is left has neither those rows nor those columns."""
     in_row, in_column = full[pattern.rows], full[pattern.indices]
-    colours, count = colour_columns(_without(pattern, in_row | in_column))
+    rest = _without(pattern, in_row | in_column)
+    colours, count = colour_columns(rest)
+    by_row = in_row & ~in_column
+    star = star_colours(rest)
+    if star is not None and star[1] < count:
+        colours, count = star
+        by_row[~(in_row | in_column)] = _crowded(rest, colours)
     colours = np.where(full, count + own, colours)
-    return Compression(pattern, colours, colours, count + k, 0, in_row & ~in_column, symmetric=True)
+    return Compression(pattern, colours, colours, count + k, 0, by_row, symmetric=True)
 
 
 def _without(pattern: Pattern, entries: Any) -> Pattern:
@@ -237,11 +253,95 @@ def _without(pattern: Pattern, entries: Any) -> Pattern:
     return Pattern(np.concatenate([[0], np.cumsum(counts)]), pattern.indices[kept], pattern.shape)
 
 
+# ----------------------------------------------------------------------------------------------------- star colouring
+
+
+def star_colours(pattern: Pattern) -> tuple[Colours, int] | None:
+    """Return a star colouring of a symmetric pattern and its number of colours; None where that would take long.
+
+    Examples
+    --------
+    >>> from adlab.transforms.sparsity import from_entries
+    >>> arrow = from_entries([0, 0, 0, 1, 1, 2, 2], [0, 1, 2, 0, 1, 0, 2], (3, 3))
+    >>> colours, count = star_colours(arrow)
+    >>> colours.tolist(), count
+    ([0, 1, 1], 2)
+    """
+    counts = pattern.row_counts.astype(np.int64)
+    if int(np.sum(counts**2)) > STAR_STEPS:
+        return None
+    starts, indices = pattern.indptr.tolist(), pattern.indices.tolist()
+    neighbours = [[w for w in indices[starts[v] : starts[v + 1]] if w != v] for v in range(pattern.shape[0])]
+    orders = (np.argsort(-counts, kind="stable").tolist(), range(len(neighbours)))
+    found = [np.array(_star_first_fit(neighbours, order), np.int64) for order in orders]
+    return min(((colours, int(colours.max(initial=-1)) + 1) for colours in found), key=lambda pair: pair[1])
+
+
+def _star_first_fit(neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:
+    """Return the greedy star colouring in an order.
+
+    The last vertex of a path of four to be coloured is an end or the second of it. As an end, v − w − x − y, it must
+    not take x's colour where y has w's. As the second, u − v − w − x, it must not where u has w's. ``met`` counts, for
+    each vertex, the neighbours that have each colour.
+    """
+    colours = [-1] * len(neighbours)
+    met: list[dict[int, int]] = [{} for _ in neighbours]
+    for v in order:
+        forbidden = set()
+        for w in neighbours[v]:
+            colour = colours[w]
+            if colour < 0:
+                continue
+            forbidden.add(colour)
+            twice = met[v][colour] > 1
+            forbidden.update(
+                colours[x] for x in neighbours[w] if colours[x] >= 0 and (twice or met[x][colour] > 1)
+            )
+        free = next(c for c in range(len(forbidden) + 1) if c not in forbidden)
+        colours[v] = free
+        for w in neighbours[v]:
+            met[w][free] = met[w].get(free, 0) + 1
+    return colours
+
+
+def _crowded(pattern: Pattern, colours: Colours) -> Any:
+    """Return for each entry whether its row has others of its column's colour, so that it is read in its mirror
+    place.
+    """
+    place = pattern.rows.astype(np.int64) * (int(colours.max(initial=0)) + 1) + colours[pattern.indices]
+    _, inverse, counts = np.unique(place, return_inverse=True, return_counts=True)
+    return counts[inverse] > 1
+
+
+def by_star(pattern: Pattern) -> Compression | None:
+    """Return the compression of a symmetric pattern by a star colouring; None where seeking one would take long."""
+    found = star_colours(pattern)
+    if found is None:
+        return None
+    colours, count = found
+    by_row = _crowded(pattern, colours)
+    return Compression(pattern, colours, colours, count, 0, by_row, symmetric=True)
+
+
 def compress_hessian(pattern: Pattern) -> Compression:
-    """Return the compression of a symmetric pattern into the fewest products with the Hessian found."""
+    """Return the compression of a symmetric pattern into the fewest products with the Hessian found.
+
+    Columns of a plain colouring first: what others do in as many products reads no simpler.
+    """
     whole = by_columns(pattern)
-    parted = peeled(pattern, symmetric=True)
-    return parted if parted is not None and parted.passes < whole.passes else whole
+    if whole.passes <= 2:
+        return whole
+    others = (peeled(pattern, symmetric=True), by_star(pattern))
+    return min((whole, *(found for found in others if found is not None)), key=lambda found: found.passes)
 
 
-__all__ = ["Compression", "by_columns", "by_rows", "colour_columns", "compress_hessian", "peeled"]
+__all__ = [
+    "Compression",
+    "by_columns",
+    "by_rows",
+    "by_star",
+    "colour_columns",
+    "compress_hessian",
+    "peeled",
+    "star_colours",
+]

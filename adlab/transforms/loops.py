@@ -368,7 +368,7 @@ def adjoint_loop(loop: Loop, positions: tuple[int, ...]) -> Back:
     saved = tuple(k for k in kept if k < loop.carries)
     way_back = replace(
         loop,
-        body=without_inputs(full, dropped),
+        body=without_nodes(full, dropped),
         carries=first,
         slices=sum(k < last for k in kept) + len(contributed),
         wanted=tuple(places[k] for k in positions),
@@ -412,8 +412,8 @@ def _read_inputs(graph: Graph) -> list[bool]:
     return read[: len(graph.inputs)]
 
 
-def without_inputs(graph: Graph, dropped: set[int]) -> Graph:
-    """Return the graph without some inputs that nothing reads."""
+def without_nodes(graph: Graph, dropped: set[int], outputs: Sequence[int] | None = None) -> Graph:
+    """Return the graph without some inputs or nodes that nothing reads, and with other outputs if they are given."""
     if not dropped:
         return graph
     kept = [i for i in range(len(graph)) if i not in dropped]
@@ -424,7 +424,7 @@ def without_inputs(graph: Graph, dropped: set[int]) -> Graph:
 
     return Graph(
         tuple(name for k, name in enumerate(graph.inputs) if k not in dropped),
-        moved(graph.outputs),
+        moved(graph.outputs if outputs is None else outputs),
         [graph.primitives[i] for i in kept],
         [moved(graph.operands[i]) for i in kept],
         [graph.params[i] for i in kept],

@@ -5,6 +5,7 @@ Over NumPy they give numbers, over traced variables graphs (hence higher orders)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,8 +14,15 @@ import numpy as np
 from adlab.algebra.base import Algebra
 from adlab.algebra.dual import Dual, DualAlgebra
 from adlab.ir.graph import Graph
+from adlab.ir.index import Index
 from adlab.ir.primitive import Site
-from adlab.primitives.rules import Joint
+from adlab.primitives import TABLE
+from adlab.primitives.rules import Joint, add
+
+INDEX = TABLE["index"]
+
+MANY_PARTS = 8
+"""From so many parts taken of one array on, their cotangents are put down together."""
 
 
 def evaluate(graph: Graph, algebra: Algebra, inputs: Sequence[Any]) -> list[Any]:
@@ -83,15 +91,23 @@ def reverse_sweep(
         Nodes whose adjoints are wanted: what cannot reach them is left out.
     """
     adjoints: list[Any] = [None] * len(graph)
+    scattered = _indexed_often(graph)
     active = active_nodes(graph, range(len(graph.inputs)) if wrt is None else wrt)
     constants = [algebra.constant(constant) for constant in graph.constants]
     for operand, cotangent in seeds:
         if operand >= 0 and active[operand]:
             adjoints[operand] = cotangent if adjoints[operand] is None else adjoints[operand] + cotangent
     with np.errstate(all="ignore"):
-        for i in range(len(graph) - 1, len(graph.inputs) - 1, -1):
+        for i in range(len(graph) - 1, -1, -1):
+            if i in scattered:
+                adjoints[i] = add(adjoints[i], algebra.scattered(scattered[i], graph.types[i].shape))
             cotangent, rule = adjoints[i], graph.primitives[i].rule
             if cotangent is None or rule is None:
+                continue
+            if graph.primitives[i] is INDEX and graph.operands[i][0] in scattered:
+                j = graph.operands[i][0]
+                if active[j]:
+                    scattered[j].append((dict(graph.params[i])["index"], cotangent))
                 continue
             site = site_of(graph, i, values, constants)
             wanted = [(p, j) for p, j in enumerate(graph.operands[i]) if j >= 0 and active[j]]
@@ -103,6 +119,16 @@ def reverse_sweep(
                 if part is not None:
                     adjoints[j] = part if adjoints[j] is None else adjoints[j] + part
     return adjoints
+
+
+def _indexed_often(graph: Graph) -> dict[int, list[tuple[Index, Any]]]:
+    """Return an empty list for each node that many others take parts of: their cotangents are put down together.
+
+    One by one, each part would be an array of zeros as large as the whole, with one part of it set.
+    """
+    rows = zip(graph.primitives, graph.operands, strict=True)
+    counts = Counter(operands[0] for primitive, operands in rows if primitive is INDEX)
+    return {node: [] for node, count in counts.items() if count >= MANY_PARTS and node >= 0}
 
 
 def active_nodes(graph: Graph, wrt: Iterable[int]) -> list[bool]:

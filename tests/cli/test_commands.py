@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adlab.cli.main import cli, main
+from adlab.cli.main import cli
 from adlab.primitives import ROWS
 
 EXPRESSION = "ln(x1) + x1*x2 - sin(x2)"
@@ -30,20 +30,6 @@ def uses_math(x):
 
 NOT_A_FUNCTION = 3
 """
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Return a function that runs the command line in this process: (exit status, standard output, standard error)."""
-
-    def call(*args: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["adlab", *map(str, args)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -362,11 +348,100 @@ def test_bad_values_name_the_first_node(run, expression: str, point: str, node: 
         assert node in out
 
 
+@pytest.mark.parametrize(
+    ("expression", "point", "words"),
+    [
+        ("ln(x)", "x=-1", "v1, the log at v0 = −1, is NaN"),
+        ("1/x", "x=0", "v1, the divide at 1 and v0 = 0, is ∞"),
+        ("0*x", "x=inf", "v1, the multiply at 0 and v0 = ∞, is NaN"),
+        ("2*x", "x=inf", "v1, the multiply at 2 and v0 = ∞, is ∞"),
+    ],
+)
+def test_check_names_the_node_and_fails(run, expression: str, point: str, words: str) -> None:
+    status, out, err = run("check", expression, point)
+    assert (status, err) == (1, "")
+    assert words in " ".join(out.split())
+    status, out, err = run("check", expression, point, "--format", "json")
+    assert (status, err) == (1, "")
+    data = json.loads(out)
+    assert words in data["sentence"]
+    assert words in " ".join(bad["sentence"] for bad in data["bad"])
+
+
+@pytest.mark.parametrize("command", ["trace --mode all", "grad", "check"])
+def test_an_infinite_derivative_and_a_kink_are_explained(run, command: str) -> None:
+    status, out, _ = run(*command.split(), "sqrt(x)", "x=0")
+    assert status == 0
+    assert "the sqrt at v0 = 0, is ∞" in " ".join(out.split())
+    status, out, _ = run(*command.split(), "relu(x)", "x=0")
+    assert status == 0
+    assert "the relu at v0 = 0, sits on its kink x = 0" in " ".join(out.split())
+
+
 def test_infinities_in_json_are_strings(run) -> None:
     data = json.loads(run("trace", "ln(x)", "x=0", "--format", "json")[1])
     assert data["rows"][-1]["value"] == "-inf"
     data = json.loads(run("grad", "sqrt(x)", "x=0", "--format", "json")[1])
     assert data["gradient"]["x"] == "inf"
+
+
+# ------------------------------------------------------------------------------------------ numerical differentiation
+
+
+def test_step_and_scheme_of_differences(run) -> None:
+    def slope(*options: str) -> float:
+        out = run("grad", "x^3", "x=2", "--method", "numerical", "--format", "json", *options)[1]
+        return float(json.loads(out)["gradient"]["x"])
+
+    assert slope("--h", "0.5") == pytest.approx(12.25)
+    assert slope("--h", "0.5", "--scheme", "forward") == pytest.approx(15.25)
+    assert slope("--scheme", "complex") == pytest.approx(12, rel=1e-14)
+    out = run("jacobian", "[x, x^3]", "x=2", "--method", "numerical", "--h", "0.5", "--format", "json")[1]
+    assert json.loads(out)["jacobian"]["x"] == pytest.approx([1, 12.25])
+
+
+def test_step_and_scheme_belong_to_differences(run) -> None:
+    assert_refused(run("grad", "x^3", "x=2", "--h", "0.5"), "--h", "--method numerical", "reverse")
+    refused = run("jacobian", "x^3", "x=2", "--scheme", "forward", "--h", "1", "--method", "forward")
+    assert_refused(refused, "--scheme and --h belong")
+    assert_refused(run("grad", "x^3", "x=2", "--method", "numerical", "--h", "-1"), "positive")
+    assert_refused(run("grad", "x^3", "x=2", "--method", "numerical", "--scheme", "sideways"), "central")
+
+
+def test_a_point_next_to_the_edge_of_a_domain(run) -> None:
+    data = json.loads(run("grad", "ln(x)", "x=1e-9", "--method", "numerical", "--format", "json")[1])
+    assert data["gradient"]["x"] == pytest.approx(1e9, rel=1e-6)
+    assert "the step was shrunk" in data["notes"][0]
+
+
+# --------------------------------------------------------------------------------------------------------- exit status
+
+
+def test_a_wrong_rule_of_a_users_primitive_is_a_failed_check(run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\n"
+        "import adlab as ad\n"
+        "def f(x):\n"
+        "    wrong = ad.primitive(np.square, name='mine', partials=lambda y, x: (3 * x,), check=(2.0,))\n"
+        "    return wrong(x)\n"
+    )
+    status, out, err = run("grad", f"{tmp_path}/own.py:f", "x=2")
+    assert (status, out) == (1, "")
+    assert err.startswith("adlab: ")
+    assert "the rule of mine gives" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("status", "values"), [(0, ["x=2"]), (1, ["x=-1"])])
+def test_a_reader_that_has_seen_enough_is_no_error(status: int, values: list[str]) -> None:
+    command = [sys.executable, "-m", "adlab", "check", "ln(x)", *values]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr as complaints:
+        assert complaints.read() == ""
+    assert process.wait() == status
 
 
 # ---------------------------------------------------------------------------------------------------- as a process
@@ -385,3 +460,14 @@ def test_as_a_process() -> None:
     assert done.stderr.count("\n") == 1
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     assert done.returncode == 0
+
+
+def test_compare_asks_peers_and_says_who_is_not_installed(run, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "autograd", None)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    status, out, _ = run("compare", "x*sin(x)", "x=2", "--peers", "autograd, jax")
+    assert status == 0
+    assert "autograd: No answer: autograd is not installed; pip install autograd" in out
+    assert "JAX is not installed" in out
+    status, _, error = run("compare", "x*sin(x)", "x=2", "--peers", "abacus")
+    assert (status, error) == (2, "adlab: There is no peer 'abacus'; the peers are autograd, jax, torch, casadi.\n")

@@ -18,7 +18,7 @@ class Application(NamedTuple):
 
     ``smooth`` is False where the example sits on a kink, so that no difference quotient exists;
     ``constant`` is True where derivatives take the result for a constant by definition; ``second`` is False
-    where the rule has no second derivative (the determinant of a singular matrix) or a literal 0 for it.
+    where the rule has no second derivative (the determinant of a singular matrix).
     """
 
     operands: tuple[Any, ...]
@@ -191,9 +191,9 @@ APPLICATIONS = {
     ),
     "sort": (on((4,), axis=0), on((2, 3), axis=0), on((2, 3), axis=1), on((2, 1, 3), axis=2)),
     "arrange": (
-        on((4,), (4,), axis=0, inverse=False, second=False),  # constant in the second operand
-        on((4,), (4,), axis=0, inverse=True, second=False),
-        on((2, 3), (2, 3), axis=1, inverse=True, second=False),
+        on((4,), (4,), axis=0, inverse=False),  # constant in the second operand
+        on((4,), (4,), axis=0, inverse=True),
+        on((2, 3), (2, 3), axis=1, inverse=True),
     ),
     "solve": (
         on(SQUARE, (3, 2)),
@@ -201,6 +201,7 @@ APPLICATIONS = {
         on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]), (2, 1)),
         on(SQUARE[:2, :2], (2, 2, 1)),
         on(np.array([[0.0, 2.0], [1.0, 0.0]]), (2, 1)),
+        on(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0], [1.0, 2.0, 0.5]]), (3, 1)),
     ),
     "det": (
         on(SQUARE),

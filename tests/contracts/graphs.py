@@ -23,6 +23,11 @@ def ones(algebra, type):
     return algebra.constant(Constant(value, Type(type.shape, type.dtype)))
 
 
+def zeros(algebra, type):
+    """Return a derivative that is 0, in the shape of what it belongs to."""
+    return algebra.constant(Constant(np.zeros(type.shape, type.dtype) if type.shape else 0.0, type))
+
+
 def value_of(algebra, graph, operand, values):
     """Return the value of a node or literal."""
     return values[operand] if operand >= 0 else algebra.constant(graph.constants[~operand])
@@ -64,7 +69,8 @@ def gradient_graph(graph, wrt, output=0, cotangent=None):
         if cotangent is not None:
             seeds[output] = algebra.constant(Constant(cotangent, graph.output_types[output]))
         adjoints = reverse(graph, algebra, variables, seeds, wrt)
-        return [adjoints[k] for k in wrt]
+        types = graph.input_types
+        return [zeros(algebra, types[k]) if adjoints[k] is None else adjoints[k] for k in wrt]
 
     return traced(graph, build)
 

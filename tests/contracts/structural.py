@@ -142,8 +142,8 @@ def _moved(xs, k, place, shift):
     return [x + unit(np.shape(x), place, shift) if j == k else x for j, x in enumerate(xs)]
 
 
-def check_jacobian(row, application):
-    """Each column of the Jacobian by forward mode, each row by reverse mode, is the difference quotient's."""
+def difference_columns(row, application):
+    """Return the difference quotients by each element of each operand, as a mapping from (operand, place)."""
     graph = graph_of(row, application)
     xs = [exact(x) for x in application.arrays(row.name)]
     columns, h = {}, ALGEBRA.number(STEP)
@@ -152,6 +152,15 @@ def check_jacobian(row, application):
         columns[k, place] = [
             0 if application.constant else e / (2 * h) for e in elements(np.subtract(plus, minus))
         ]
+    return columns
+
+
+def check_jacobian(row, application):
+    """Each column of the Jacobian by forward mode, each row by reverse mode, is the difference quotient's."""
+    graph = graph_of(row, application)
+    xs = [exact(x) for x in application.arrays(row.name)]
+    columns = difference_columns(row, application)
+    for k, place in columns:
         seeds = [unit(np.shape(x), place, ALGEBRA.number(1)) if j == k else None for j, x in enumerate(xs)]
         tangent = forward(graph, ALGEBRA, xs, seeds)[0]
         got = [0] * len(columns[k, place]) if tangent is None else elements(tangent)
@@ -164,6 +173,11 @@ def check_jacobian(row, application):
         assert_close(got, expected, 20, f"{row.name} {application.params}, reverse, {place}")
 
 
+def direction(array):
+    """Return a direction of dyadic numbers for an operand."""
+    return np.round(np.cos(np.arange(1.0, array.size + 1)).reshape(array.shape) * 64) / 64
+
+
 def check_second_order(row, application):
     """The Hessian of ½Σy² times a vector, by both sweeps over the derivative graph, is the quotient's."""
     graph = graph_of(row, application)
@@ -171,31 +185,38 @@ def check_second_order(row, application):
         return
     arrays = application.arrays(row.name)
     xs = [exact(x) for x in arrays]
-    vs = [exact(np.round(np.cos(np.arange(1.0, x.size + 1)).reshape(x.shape) * 64) / 64) for x in arrays]
-    half_square = traced(graph, lambda A, inputs: [_half_square(A, graph, inputs)])
-    gradient = gradient_graph(half_square, range(len(xs)))
+    vs = [exact(direction(x)) for x in arrays]
+    objective = half_square(graph)
+    gradient = gradient_graph(objective, range(len(xs)))
     product = traced(gradient, lambda A, inputs: _along(A, gradient, inputs, arrays))
-    expected = _quotients(half_square, application, xs, vs)
+    expected = second_differences(objective, application, xs, vs)
     for parts in (run(product, ALGEBRA, xs), forward(gradient, ALGEBRA, xs, vs)):
-        got = [element for part in parts for element in elements(part)]
+        flat = [0 * x if part is None else part for part, x in zip(parts, xs, strict=True)]
+        got = [element for part in flat for element in elements(part)]
         assert_close(got, expected, 20, f"{row.name} {application.params}, twice")
 
 
-def _half_square(A, graph, inputs):
-    y = A.run(graph, inputs)[-1]
-    return A.sum(A.square(y), axis=None, keepdims=False) / 2
+def half_square(graph):
+    """Return the graph of ½Σy²."""
+
+    def build(A, inputs):
+        y = A.run(graph, inputs)[-1]
+        return [A.sum(A.square(y), axis=None, keepdims=False) / 2]
+
+    return traced(graph, build)
 
 
 def _along(A, gradient, inputs, arrays):
     """Return the adjoints of Σ gradient·v: reverse over reverse."""
     seeds = []
     for array, type in zip(arrays, gradient.output_types, strict=True):
-        v = np.round(np.cos(np.arange(1.0, array.size + 1)).reshape(array.shape) * 64) / 64
+        v = direction(array)
         seeds.append(A.constant(Constant(v if v.shape else v.item(), type)))
     return reverse(gradient, A, inputs, seeds)
 
 
-def _quotients(graph, application, xs, vs):
+def second_differences(graph, application, xs, vs):
+    """Return ∂/∂t of the derivative along ``vs`` by each element t of each operand."""
     h, result = ALGEBRA.number(STEP), []
     for k, place in places(application):
         corners = []

@@ -4,7 +4,6 @@ First by machine, the same faults in every row; then by hand, the mistakes that 
 """
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from contracts.applications import APPLICATIONS, TIES, on
 from contracts.elementwise import partials
 from contracts.graphs import forward
 from contracts.oracles import mpmath_algebra
+from contracts.planted import altered, flipped, forgotten, spoiled, stretched
 from contracts.points import inner_points, smooth_positions
 from contracts.rows import SMOOTH, STRUCTURAL, each
 
@@ -25,11 +25,6 @@ from adlab.primitives import TABLE
 from adlab.primitives.rules import Bilinear, Elementwise, Linear, Reduction, expand, literal, scale
 
 
-def altered(row, **changes):
-    """Return a copy of a row with other facts."""
-    return dataclasses.replace(row, **changes)
-
-
 def assert_caught(contract, *args):
     """Raise unless the contract fails on what it is given."""
     with pytest.raises(AssertionError):
@@ -37,37 +32,6 @@ def assert_caught(contract, *args):
 
 
 # ------------------------------------------------------------------------------------------------ by machine
-
-
-def intact(value):
-    return value
-
-
-def flipped(value):
-    return None if value is None else -value
-
-
-def stretched(value):
-    return None if value is None else value * 1001 / 1000
-
-
-def forgotten(value):
-    return None
-
-
-@dataclass(frozen=True)
-class Spoiled:
-    """A rule whose results are altered on the way out."""
-
-    rule: Any
-    forward: Callable[[Any], Any] = intact
-    backward: Callable[[Any], Any] = intact
-
-    def jvp(self, A, site, tangents):
-        return self.forward(self.rule.jvp(A, site, tangents))
-
-    def vjp(self, A, site, cotangent, position):
-        return self.backward(self.rule.vjp(A, site, cotangent, position))
 
 
 @dataclass(frozen=True)
@@ -113,7 +77,7 @@ FAULTS = pytest.mark.parametrize("fault", [flipped, stretched, forgotten], ids=l
 @each(FLOWING)
 @FAULTS
 def test_wrong_reverse_rule_is_caught(row, fault):
-    wrong = altered(row, rule=Spoiled(row.rule, backward=fault))
+    wrong = spoiled(row, backward=fault)
     assert_caught(elementwise.check_partials_against_mpmath, wrong)
     assert_caught(elementwise.check_partials_against_sympy, wrong)
     assert_caught(elementwise.check_adjoint, wrong)
@@ -122,14 +86,14 @@ def test_wrong_reverse_rule_is_caught(row, fault):
 @each(FLOWING)
 @FAULTS
 def test_wrong_forward_rule_is_caught(row, fault):
-    wrong = altered(row, rule=Spoiled(row.rule, forward=fault))
+    wrong = spoiled(row, forward=fault)
     assert_caught(elementwise.check_adjoint, wrong)
     assert_caught(elementwise.check_modes_and_orders, wrong)
 
 
 @each(FLOWING)
 def test_partial_that_is_wrong_in_both_modes_is_caught(row):
-    wrong = altered(row, rule=Spoiled(row.rule, forward=stretched, backward=stretched))
+    wrong = spoiled(row, forward=stretched, backward=stretched)
     elementwise.check_adjoint(wrong)  # wrong, but consistently: it takes an oracle to see it
     assert_caught(elementwise.check_accuracy, wrong)
     assert_caught(elementwise.check_modes_and_orders, wrong)
@@ -156,7 +120,7 @@ def test_swapped_operands_are_caught(row):
 @pytest.mark.parametrize("mode", ["forward", "backward"])
 @FAULTS
 def test_wrong_structural_rule_is_caught(row, mode, fault):
-    wrong = altered(row, rule=Spoiled(row.rule, **{mode: fault}))
+    wrong = spoiled(row, **{mode: fault})
     for application in (a for a in APPLICATIONS[row.name] if a.smooth and not a.constant):
         if has_derivative(row, application):
             assert_caught(structural.check_adjoint, wrong, application)

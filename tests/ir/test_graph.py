@@ -14,7 +14,7 @@ from adlab.algebra.numpy import NUMPY
 from adlab.errors import BranchError, GraphError, InputError, ShapeError
 from adlab.ir.builder import Builder
 from adlab.ir.check import check
-from adlab.ir.graph import Graph, Source
+from adlab.ir.graph import Graph, Scope, Source
 from adlab.ir.numbering import display_numbers, display_order
 from adlab.ir.types import FLOAT32, FLOAT64, SCALAR, Type
 from adlab.primitives import TABLE
@@ -157,6 +157,9 @@ def test_checker_accepts_what_the_builder_makes(graph: ad.Graph) -> None:
         (lambda g: {"inputs": ("x1",)}, "inputs are nodes"),
         (lambda g: {"scope_ids": [3] * 7}, "is in scope 3"),
         (lambda g: {"source_ids": [44] * 7}, "has source 44"),
+        (lambda g: {"scopes": (Scope("a", -2),)}, "Scope a has no earlier parent -2"),
+        (lambda g: {"scopes": (Scope("a", 0),)}, "Scope a has no earlier parent 0"),
+        (lambda g: {"scopes": (Scope("a", -1), Scope("b", 2), Scope("c", 0))}, "Scope b has no earlier parent 2"),
         (lambda g: {"primitives": [*g.primitives[:5], ADD, ADD], "operands": [*g.operands[:5], (2, 3), (2, 3)]},
          "compute the same"),
     ],
@@ -276,3 +279,18 @@ def test_source_without_text_prints() -> None:
     assert str(Source("", 0)) == "an unknown place"
     assert str(Source("", 0, 7)) == "column 7"
     assert SCALAR.size == 1
+
+
+def test_the_columns_of_a_graph_cannot_be_assigned_to() -> None:
+    graph = ad.graph("ln(x1) + x1*x2 - sin(x2)")
+    for found in (
+        graph,
+        ad.Graph.from_json(graph.to_json()),
+        dataclasses.replace(graph, params=list(graph.params)),
+    ):
+        for column in ("primitives", "operands", "params", "types", "scope_ids", "source_ids"):
+            assert isinstance(getattr(found, column), tuple)
+            with pytest.raises(TypeError, match="item assignment"):
+                getattr(found, column)[0] = None
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            found.outputs = ()  # type: ignore[misc]

@@ -1,10 +1,14 @@
 """Differences: schemes, steps, the U-shaped curve of row D6, what is refused and what is said."""
 
+import re
+
 import numpy as np
 import pytest
 
 from adlab.errors import BranchError, InputError, MethodError
 from adlab.frontends.dispatch import to_graph
+from adlab.ir.builder import Builder
+from adlab.ir.types import SCALAR
 from adlab.methods import method_named
 from adlab.methods.reference import reference
 from adlab.primitives import TABLE
@@ -149,23 +153,21 @@ SMOOTH = [
     for row in TABLE.values()
     if row.elementwise
     and row.rule is not None
-    and row.name not in ("polygamma", "where", "stop_gradient", "gammainc", "gammaincc", "betainc")
-    and row.name not in ("jv", "yv", "iv", "ive", "kv")  # no continuation in the order
+    and all(
+        isinstance(low, float) for low, _ in row.domain.intervals
+    )  # orders and shapes have no continuation
+    and row.name != "stop_gradient"
 ]
 
 
 @pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
 def test_the_complex_step_continues_every_elementwise_row(row):
-    from adlab.ir.builder import Builder
-    from adlab.ir.types import SCALAR
-
     builder = Builder()
     inputs = tuple(builder.input(f"x{k}", SCALAR) for k in range(row.arity))
     graph = builder.finish([builder.apply(row, inputs)])
     random = np.random.default_rng(3)
     points = [[random.uniform(*interval) for interval in row.domain.intervals] for _ in range(4)]
-    tiny = [point for point in row.domain.samples if any(0 < abs(x) < 1e-20 for x in point)]
-    for point in [*points, *(point for point in row.domain.samples if point not in tiny)]:
+    for point in [*points, *row.domain.samples]:
         point = tuple(float(x) for x in point)
         exact = reference(graph, point)
         found = NUMERICAL.derivative(graph, point, scheme="complex")
@@ -175,15 +177,40 @@ def test_the_complex_step_continues_every_elementwise_row(row):
                 assert float(given) == pytest.approx(float(wanted), rel=1e-11, abs=1e-14)
 
 
-def test_the_complex_step_names_a_primitive_that_it_cannot_continue():
-    from adlab.ir.builder import Builder
-    from adlab.ir.types import SCALAR
+@pytest.mark.parametrize(
+    ("expression", "point", "words"),
+    [
+        ("eigh(x)", np.diag([1.0, 2.0]), r"eigh .*Hermitian.*scheme='central'"),
+        ("svd(x)", np.diag([1.0, 2.0]), r"svd .*conjugate.*scheme='central'"),
+        ("pinv(x)", np.ones((2, 3)), "pinv .*where the rank is not full"),
+        ("jv(x, 2)", 1.5, "jv .*in its order"),
+        ("polygamma(x, 2)", 1.0, "polygamma .*in its order"),
+        ("gammainc(x, 2)", 1.5, "gammainc .*in its shape parameters"),
+    ],
+)
+def test_the_complex_step_names_a_primitive_that_it_cannot_continue(expression, point, words):
+    graph = to_graph(expression, (point,)).graph
+    with pytest.raises(MethodError, match=words):
+        NUMERICAL.derivative(graph, (point,), scheme="complex")
 
+
+@pytest.mark.parametrize("x", [1e-300, -1e-200, 1e-25, 1e-12, 1e200, 1e300])
+def test_the_complex_step_keeps_its_distance_from_what_is_near_0(x):
+    """ln|x| is analytic in a disc of radius |x| only, and at 1e300 a fixed step vanishes in the result."""
+    assert slope(lambda x: np.log(np.abs(x)), x, scheme="complex") == pytest.approx(1 / x, rel=1e-12)
+    lanes = derivative(lambda x: np.log(np.abs(x)), np.array([x, 2.0]), scheme="complex").jacobians[0][0]
+    np.testing.assert_allclose(np.diag(lanes), [1 / x, 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("row", [row for row in SMOOTH if row.kinks], ids=lambda row: row.name)
+def test_the_complex_step_follows_the_conventions_on_kinks(row):
     builder = Builder()
-    x = builder.input("x", SCALAR)
-    graph = builder.finish([builder.apply(TABLE["polygamma"], (builder.literal(1), x))])
-    with pytest.raises(MethodError, match=r"polygamma .*scheme='central'"):
-        NUMERICAL.derivative(graph, (1.5,), scheme="complex")
+    inputs = tuple(builder.input(f"x{k}", SCALAR) for k in range(row.arity))
+    graph = builder.finish([builder.apply(row, inputs)])
+    for kink in row.kinks:
+        for point, expected in kink.cases:
+            found = NUMERICAL.derivative(graph, point, scheme="complex").jacobians[0]
+            np.testing.assert_array_equal(np.array(found, float), expected, f"{row.name} at {point}")
 
 
 def test_the_complex_step_picks_the_largest_element_and_shares_ties():
@@ -194,3 +221,41 @@ def test_the_complex_step_picks_the_largest_element_and_shares_ties():
 def test_outside_the_domain_the_complex_step_is_not_a_number():
     for f in (np.log, np.sqrt, np.arcsin):
         assert np.isnan(slope(f, -2.0, scheme="complex"))
+
+
+@pytest.mark.parametrize("scheme", ["central", "forward"])
+@pytest.mark.parametrize(
+    ("f", "x", "exact"),
+    [(lambda x: np.sqrt(1 - x), 1 - 1e-10, None), (lambda x: np.arcsin(x) * 2, 1 - 1e-9, None)],
+)
+def test_near_the_edge_of_a_domain_the_default_step_shrinks_and_says_so(scheme, f, x, exact):
+    exact = float(reference(to_graph(f, (x,)).graph, (x,)).jacobians[0][0])
+    found = derivative(f, x, scheme=scheme)
+    assert float(found.jacobians[0][0]) == pytest.approx(exact, rel=1e-3)
+    assert found.notes[0].startswith(
+        "The function is not finite a default step away from x; the step was shrunk to"
+    )
+
+
+def test_only_the_elements_near_an_edge_take_a_smaller_step():
+    x = np.array([1.0, 1e-9, 3.0, 1e-12])
+    found = derivative(lambda x: np.sum(np.log(x)), x)
+    np.testing.assert_allclose(found.jacobians[0][0], 1 / x, rtol=1e-7)
+    assert [re.search(r"x\[\d\]", note).group() for note in found.notes] == ["x[1]", "x[3]"]
+
+
+def test_a_given_step_is_kept_and_a_point_on_the_edge_has_no_difference():
+    found = derivative(np.log, 1e-9, h=1e-6)
+    assert np.isnan(found.jacobians[0][0])
+    assert found.notes == (
+        "On one side of x the function is not finite a step of h = 1e-06 away, so the difference is not either.",
+    )
+    found = derivative(np.sqrt, 0.0)
+    assert np.isnan(found.jacobians[0][0])
+    assert "however small the step" in found.notes[0]
+
+
+def test_where_the_function_itself_is_not_finite_no_step_is_looked_for():
+    found = derivative(np.log, -1.0)
+    assert found.cost.evaluations == 3
+    assert found.notes == ()

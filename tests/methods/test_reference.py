@@ -128,3 +128,11 @@ def test_distances_know_the_dtype_and_take_the_worst_element():
     assert ulps(np.float32(1 + 2**-23), 1, np.float32) == 1
     assert ulps(np.array([1.0, 1 + 2**-50]), np.array([1, 1], dtype=object)) == 4
     assert absolute_error(np.array([1.0, 0.25]), np.array([1, 0], dtype=object)) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "middle"),
+    [(np.abs, 0.0, 0), (lambda x: np.maximum(x, 0), 0.0, 0.5), (lambda x: np.maximum(x, 3 * x), 0.0, 2)],
+)
+def test_on_a_kink_the_reference_is_the_mean_of_both_sides(f, x, middle):
+    assert judged(f, x).jacobians[0][0] == middle

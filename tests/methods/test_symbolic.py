@@ -117,3 +117,41 @@ def test_matrices_are_scalarised():
     found = derivative(lambda w, x: x @ w @ x, w, x)
     np.testing.assert_allclose(found.jacobians[0][0], np.outer(x, x))
     np.testing.assert_allclose(found.jacobians[0][1], (w + w.T) @ x)
+
+
+@pytest.mark.parametrize(
+    ("f", "slopes"),
+    [
+        (lambda x: np.abs(np.sqrt(x) - 2), (-1 / 2, 0.0, 1 / 6)),
+        (lambda x: np.sign(np.sqrt(x) - 2) * x, (-1.0, 0.0, 1.0)),
+    ],
+)
+def test_functions_by_sign_of_what_sympy_does_not_know_to_be_real(f, slopes):
+    found = [float(derivative(f, x).jacobians[0][0]) for x in (1.0, 4.0, 9.0)]
+    assert found == pytest.approx(slopes)
+
+
+def test_choices_in_the_conditions_of_choices_stay_small():
+    """SymPy folds them into one, whose branches multiply; here symbols stand for them."""
+
+    def f(x):
+        for k in range(6):
+            x = np.where(x > 0.1 * k, np.sin(x) + 1.0, x * x + 0.5)
+        return x
+
+    graph = to_graph(f, (0.7,)).graph
+    found, wanted = (method_named(name).derivative(graph, (0.7,)) for name in ("symbolic", "forward"))
+    assert float(found.jacobians[0][0]) == pytest.approx(float(wanted.jacobians[0][0]), rel=1e-12)
+    written = expressions_of(make_problem(graph, (0.7,), None, None, NUMPY))
+    assert len(written.held) == 5
+    assert written.operations() > sum(Sizes().written(expression) for expression in written.all())
+    assert written.operations() == sum(written.operations_by_kind().values())
+
+
+def test_systems_of_symbols_are_solved_whatever_is_0_at_the_point():
+    a, b = np.array([[0.0, 2.0], [1.0, 0.0]]), np.array([[3.0], [5.0]])
+    graph = to_graph(lambda a: np.linalg.solve(a, b), (a,)).graph
+    found, wanted = (
+        method_named(name).derivative(graph, (a,)).jacobians[0][0] for name in ("symbolic", "reverse")
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from trace_examples import EXAMPLES, bad, net, running
 
+from adlab.api import trace
+
 
 def data(shown: Any) -> dict[str, Any]:
     def refuse(word: str) -> float:
@@ -78,3 +80,9 @@ def test_the_python_objects_have_the_same_shape() -> None:
     assert shown.outputs == ("v6",)
     assert running("reverse").rows[0].name == "v6"
     assert repr(row) == "v3 = v0 · v1 = 2 · 5 = " + repr(row.value)
+
+
+def test_minus_infinity_is_a_string_too() -> None:
+    rows = data(trace("ln(x)", 0.0, mode="all"))["rows"]
+    assert [row["value"] for row in rows] == [0.0, "-inf"]
+    assert data(trace("-ln(x)", 0.0))["rows"][2]["value"] == "inf"

@@ -125,7 +125,7 @@ def test_matrix_rules_are_in_matrix_form() -> None:
     assert "v̄4 @ v1ᵀ" in text
 
 
-def test_long_traces_print_every_row() -> None:
+def test_traces_of_thousands_of_rows_print_every_row() -> None:
     assert long(2000).to_text(width=200).count("\n") > 6000
 
 

@@ -10,8 +10,9 @@ import pytest
 import adlab as ad
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import BranchError, InputError
-from adlab.reports import autopsy as module
-from adlab.reports.autopsy import autopsy, rewritten_line
+from adlab.reports.autopsy import autopsy
+from adlab.reports.autopsy.lines import rewritten_line
+from adlab.reports.autopsy.trials import Trials
 from adlab.reports.rewrites import Candidate, Surgeon, candidates, code_of
 
 
@@ -178,7 +179,7 @@ def test_kinks_and_infinite_slopes_under_a_rewrite_are_not_silent():
 
 def trials(f, x):
     graph = ad.graph(f, x)
-    return module._Trials(graph, [np.float64(x)]), graph
+    return Trials(graph, [np.float64(x)]), graph
 
 
 @pytest.mark.parametrize(

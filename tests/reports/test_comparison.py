@@ -10,7 +10,9 @@ from adlab.errors import InputError
 from adlab.frontends.dispatch import to_graph
 from adlab.functions import relu
 from adlab.reports.badvalues import first_bad_node, nodes_on_kinks
-from adlab.reports.comparison import compare, difference_errors, plain
+from adlab.reports.comparison import compare
+from adlab.reports.differences import difference_errors
+from adlab.reports.plain import plain
 
 
 def running(x1, x2):
@@ -108,7 +110,7 @@ def test_growth_is_a_reason_and_no_failure():
 def test_an_undefined_value_names_the_first_node_that_went_bad():
     report = compare(lambda x: np.log(x) * 2 + x, -1.0)
     assert np.isnan(report["reverse"].value)
-    assert report.bad.primitive == "log"
+    assert report.bad[0].node.primitive == "log"
     assert "v1, the log at v0 = −1" in report.notes[0]
     assert "no finite value here" in report["reverse"].reason
 
@@ -166,8 +168,8 @@ def values_of(f, *args):
 
 def test_the_first_bad_node_is_the_one_whose_operands_were_fine():
     bad = first_bad_node(*values_of(lambda x: np.sum(np.sqrt(x) / (x - 1)), np.array([4.0, 1.0, 0.0])))
-    assert (bad.primitive, bad.element, bad.value) == ("divide", (1,), np.inf)
-    assert bad.operand_values == (1.0, 0.0)
+    assert (bad.node.primitive, bad.node.element, bad.value) == ("divide", (1,), np.inf)
+    assert bad.node.operand_values == (1.0, 0.0)
     assert "divide" in bad.sentence
     assert "test_comparison" in bad.sentence
 
@@ -210,3 +212,34 @@ def test_one_name_may_be_given_as_a_word():
     report = compare(running, 2.0, 5.0, methods="reverse", wrt="x1")
     assert [m.name for m in report.methods] == ["reverse"]
     assert list(report["reverse"].gradient) == ["x1"]
+
+
+@pytest.mark.parametrize(
+    ("f", "point", "measured"),
+    [
+        ("x*exp(y)", (0.0, np.inf), False),
+        ("x*sin(y)*ln(x)", (np.inf, 0.0), False),
+        ("0*x*ln(x)", (0.0,), False),
+        ("x - x", (np.inf,), False),
+        ("sqrt(x)*sqrt(x)", (0.0,), True),
+        ("exp(x)", (1e4,), True),
+    ],
+)
+def test_infinities_bring_no_warning_and_what_cannot_be_measured_is_absent(f, point, measured):
+    report = compare(f, *point, schemes=("forward", "complex", "richardson"))  # warnings are errors here
+    assert [m.relative_error is not None for m in report.methods] == [measured] * 7
+
+
+def test_nan_against_nan_has_no_error_to_show():
+    report = compare("ln(-x)", 2.0)
+    assert [(m.relative_error, m.absolute_error, m.ulps) for m in report.methods] == [(None, None, None)] * 4
+
+
+def test_behind_an_infinite_input_the_first_operation_that_fails_is_named():
+    note = compare("x*exp(y)", 0.0, np.inf).notes[0]
+    assert note.startswith("The input y is ∞. v3, the multiply at v0 = 0 and v2 = ∞, is NaN")
+
+
+def test_a_node_on_a_kink_is_named_where_the_whole_function_is_smooth():
+    notes = compare("abs(x)*x", 0.0).notes
+    assert any("v1, the absolute at v0 = 0, sits on its kink x = 0" in note for note in notes)

@@ -9,7 +9,8 @@ import pytest
 
 import adlab as ad
 from adlab.errors import InputError
-from adlab.reports.grading import fits, grade
+from adlab.reports.grading import grade
+from adlab.reports.grading.marks import fits
 from adlab.reports.worksheet import parts_of, read_tables
 
 DATA = Path(__file__).parent / "data"

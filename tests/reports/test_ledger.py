@@ -10,7 +10,9 @@ import pytest
 
 import adlab as ad
 from adlab.errors import InputError
-from adlab.reports.ledger import Weights, chain_ledger, chain_of_graph, cost_ledger, measure
+from adlab.reports.bounds import Weights, measure
+from adlab.reports.chains import chain_ledger, chain_of_graph
+from adlab.reports.ledger import cost_ledger
 from adlab.transforms.costs import count_reverse
 
 TEXT = "ln(x1) + x1*x2 - sin(x2)"

@@ -1,5 +1,6 @@
 """Patterns never miss an entry, and are exact where the graph says all there is to say; colourings are colourings."""
 
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,15 @@ from adlab.ir.types import BOOL, FLOAT64, Type
 from adlab.methods.reverse import Reverse
 from adlab.primitives import ROWS, TABLE
 from adlab.transforms import sparsity
-from adlab.transforms.colouring import by_columns, by_rows, colour_columns, compress_hessian, peeled
+from adlab.transforms.colouring import (
+    by_columns,
+    by_rows,
+    by_star,
+    colour_columns,
+    compress_hessian,
+    peeled,
+    star_colours,
+)
 from adlab.transforms.scopes import collapse
 from adlab.transforms.sparsity import from_entries, hessian_pattern, jacobian_pattern
 
@@ -276,9 +285,64 @@ def test_hessians_are_recovered_from_their_products(n, seed, density):
     values = rng.normal(size=(n, n)) * there
     values = values + values.T
     pattern = from_entries(*np.nonzero(there), (n, n))
-    for found in (compress_hessian(pattern), peeled(pattern, symmetric=True)):
+    for found in (compress_hessian(pattern), peeled(pattern, symmetric=True), by_star(pattern)):
         if found is not None:
             check_recovery(found, values)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 9), st.integers(0, 10**6), st.floats(0.05, 0.7))
+def test_every_path_of_four_has_three_colours(n, seed, density):
+    """The definition, tried on every path there is."""
+    there = np.random.default_rng(seed).random((n, n)) < density
+    there |= there.T
+    colours, count = star_colours(from_entries(*np.nonzero(there), (n, n)))
+    assert count == len(set(colours.tolist()))
+    for a, b, c in itertools.permutations(range(n), 3):
+        if there[a, b]:
+            assert colours[a] != colours[b]
+        for d in range(n):
+            if d not in (a, b, c) and there[a, b] and there[b, c] and there[c, d]:
+                assert len({colours[k] for k in (a, b, c, d)}) >= 3
+
+
+def mirrored(n, *edges):
+    there = np.eye(n, dtype=bool)
+    for a, b in edges:
+        there[a, b] = there[b, a] = True
+    return from_entries(*np.nonzero(there), (n, n))
+
+
+GRID = [(k, k + step) for k in range(100) for step in (1, 10) if k + step < 100 and (k % 10 < 9 or step == 10)]
+
+
+@pytest.mark.parametrize(
+    ("edges", "columns", "products"),
+    [
+        ([(0, k) for k in range(1, 100)], 100, 2),
+        ([(k, k + 1) for k in range(99)], 3, 3),
+        ([(k, (k + 1) % 100) for k in range(100)], 4, 3),
+        ([((k - 1) // 2, k) for k in range(1, 100)], 4, 3),
+        (GRID, 7, 5),
+        ([(0, k) for k in range(1, 100)] + [(k, k + 1) for k in range(1, 99)], 100, 4),
+    ],
+    ids=["arrow", "tridiagonal", "ring", "tree", "grid", "arrow over a tridiagonal"],
+)
+def test_products_with_a_hessian_by_columns_and_by_what_is_found(edges, columns, products):
+    pattern = mirrored(100, *edges)
+    assert by_columns(pattern).passes == columns
+    found = compress_hessian(pattern)
+    assert found.passes == products
+    values = np.random.default_rng(0).normal(size=(100, 100))
+    check_recovery(found, (values + values.T) * pattern.dense())
+
+
+def test_star_colourings_of_what_is_left_when_full_rows_are_peeled():
+    n = 3000
+    ring = [(k, k % n + 1) for k in range(1, n)] + [(1, n - 1)]
+    pattern = mirrored(n, *[(0, k) for k in range(1, n)], *ring[:-2], (1, n - 1))
+    assert by_star(pattern) is None  # too many pairs of edges at the full row
+    assert compress_hessian(pattern).passes == 4
 
 
 def check_recovery(found, matrix):

@@ -159,12 +159,20 @@ def var(
     correction: Any = None,
 ) -> Any:
     """Return np.var: the mean squared distance from the mean, with n − ddof for n."""
-    without("np.var", "select the elements first", out=out, where=where)
+    x, axes, distances = _distances("np.var", a, axis, dtype, mean, out=out, where=where)
+    total = reduce("sum", apply("square", distances), axes, keepdims)
+    return total / _degrees(x, axes, correction if _given(correction) else ddof)
+
+
+def _distances(
+    name: str, a: Any, axis: Any, dtype: Any, mean: Any, **unknown: Any
+) -> tuple[Any, tuple[int, ...], Any]:
+    """Return the array, the axes as positions, and the distances from the mean along them."""
+    without(name, "select the elements first", **unknown)
     x = in_dtype(real(a), dtype)
     axes = axes_of(axis, x.ndim)
     centre = mean if _given(mean) else reduce("mean", x, axes, True)
-    total = reduce("sum", apply("square", apply("subtract", x, centre)), axes, keepdims)
-    return total / _degrees(x, axes, correction if _given(correction) else ddof)
+    return x, axes, apply("subtract", x, centre)
 
 
 def _degrees(x: Any, axes: tuple[int, ...], ddof: Any) -> float:
@@ -189,11 +197,8 @@ def std(
     correction: Any = None,
 ) -> Any:
     """Return np.std, the norm of the distances from the mean over √(n − ddof); 0 has the derivative 0."""
-    without("np.std", "select the elements first", out=out, where=where)
-    x = in_dtype(real(a), dtype)
-    axes = axes_of(axis, x.ndim)
-    centre = mean if _given(mean) else reduce("mean", x, axes, True)
-    size = _euclidean(apply("subtract", x, centre), axes, keepdims)
+    x, axes, distances = _distances("np.std", a, axis, dtype, mean, out=out, where=where)
+    size = _euclidean(distances, axes, keepdims)
     return size / math.sqrt(_degrees(x, axes, correction if _given(correction) else ddof))
 
 
@@ -219,21 +224,21 @@ def average(
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Return np.cumsum; without an axis, of all elements in a row."""
-    without("np.cumsum", out=out)
+    x, place = _along("np.cumsum", a, axis, dtype, out)
+    return apply("cumsum", x, axis=place)
+
+
+def _along(name: str, a: Any, axis: Any, dtype: Any, out: Any) -> tuple[Any, int]:
+    """Return the array and the axis along which to accumulate; without an axis, all elements in a row."""
+    without(name, out=out)
     x = in_dtype(real(a), dtype)
-    if axis is None:
-        x, axis = flat(x), 0
-    return apply("cumsum", x, axis=axis_of(axis, x.ndim))
+    return (flat(x), 0) if axis is None else (x, axis_of(axis, x.ndim))
 
 
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Return np.cumprod by doubling: log₂ n products of the array with itself shifted, exact where it is 0."""
-    without("np.cumprod", out=out)
-    x = in_dtype(real(a), dtype)
-    if axis is None:
-        x, axis = flat(x), 0
-    place, shift = axis_of(axis, x.ndim), 1
-    length = x.shape[place]
+    x, place = _along("np.cumprod", a, axis, dtype, out)
+    shift, length = 1, x.shape[place]
     while shift < length:
         head, tail = take_along(x, place, slice(0, shift)), take_along(x, place, slice(shift, None))
         product = apply("multiply", tail, take_along(x, place, slice(0, length - shift)))

@@ -137,6 +137,7 @@ const OPERATIONS = {
   softplus: operation((x) => logaddexp(x, 0), (y, x) => sigmoid(x)),
   relu: operation((x) => Math.max(x, 0), (y, x) => Number(x >= 0)),
   leaky_relu: byCases(right, (x, a) => (x >= 0 ? x : a * x), (y, x, a) => (x >= 0 ? 1 : a), (y, x) => (x >= 0 ? 0 : x)),
+  prelu: byCases(right, (x, a) => (x >= 0 ? x : a * x), (y, x, a) => (x >= 0 ? 1 : a), (y, x) => (x >= 0 ? 0 : x)),
   elu: byCases(right, (x, a) => (x >= 0 ? x : a * Math.expm1(x)), (y, x, a) => (x >= 0 ? 1 : a * Math.exp(x)),
     (y, x) => (x >= 0 ? 0 : Math.expm1(x))),
   less: operation((a, b) => a < b),
