@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adlab.errors import (
         AdlabError,
         BranchError,
+        CheckpointError,
         CompileError,
         GradientError,
         GraphError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         RenderError,
         ShapeError,
         TraceError,
+        TrainingError,
     )
     from adlab.functions import *  # noqa: F403 - adlab.functions.__all__ lists them
     from adlab.graphs import Graph
@@ -55,8 +57,8 @@ _HOMES = {
     "control": "checkpoint fori scan",
     "custom": "primitive",
     "derivatives": "grad hessian hvp jacobian jvp value_and_grad vjp",
-    "errors": "AdlabError BranchError CompileError GradientError GraphError GrowthError InputError MethodError MissingRuleError "
-    "ParseError RenderError ShapeError TraceError",
+    "errors": "AdlabError BranchError CheckpointError CompileError GradientError GraphError GrowthError InputError "
+    "MethodError MissingRuleError ParseError RenderError ShapeError TraceError TrainingError",
     "graphs": "Graph",
     "ir.constant": "pi e",
     "judges": "autopsy chain checker_power cost grade kinks step swell",

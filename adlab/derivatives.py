@@ -37,6 +37,7 @@ from adlab.methods.compressed import (
     plan_hessian,
     plan_jacobian,
     spans,
+    traced_derivative,
 )
 from adlab.transforms.evaluation import (
     algebra_for,
@@ -343,13 +344,16 @@ def hessian(
 def _sparse_jacobian(f: Any, argnums: Argnums, method: str, options: dict[str, Any]) -> Callable[..., Any]:
     check_direction(method)
     _check_no_options(options)
-    plans, kept = Plans(), KeptGraphs(f)
+    plans, kept, tiers = Plans(), KeptGraphs(f), Tiers()
 
     @_function_of(f, "jacobian")
     def blocks(*args: Any) -> Any:
         call, positions, wrt = _sparse_call(kept, args, argnums)
-        plan = plans.find(call.graph, wrt) or plans.keep(plan_jacobian(call.graph, wrt, method))
-        parts = _sparse_blocks(plan, call.values)
+        plan = plans.find(call.graph, wrt)
+        if plan is None:
+            make_problem(call.graph, call.values, wrt, None, NUMPY)  # refuses truth values
+            plan = plans.keep(plan_jacobian(call.graph, wrt, method))
+        parts = _sparse_blocks(plan, call.values, tiers)
         rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in parts]
         return unflatten(output_tree(call.graph), rows)
 
@@ -362,17 +366,18 @@ def _sparse_hessian(f: Any, argnums: Argnums, method: str, options: dict[str, An
             f"A sparse Hessian is taken forward over reverse; its method is 'reverse', not {method!r}."
         )
     _check_no_options(options)
-    plans, kept = Plans(), KeptGraphs(f)
+    plans, kept, tiers = Plans(), KeptGraphs(f), Tiers()
 
     @_function_of(f, "hessian")
     def blocks(*args: Any) -> Any:
         call, positions, wrt = _sparse_call(kept, args, argnums)
-        _check_scalar(call.graph, "hessian")
         plan = plans.find(call.graph, wrt)
         if plan is None:
+            _check_scalar(call.graph, "hessian")
+            make_problem(call.graph, call.values, wrt, None, NUMPY)  # refuses truth values
             gradient = gradient_program(call.graph, call.values, wrt)
             plan = plans.keep(plan_hessian(call.graph, gradient, wrt))
-        parts = _sparse_blocks(plan, call.values)
+        parts = _sparse_blocks(plan, call.values, tiers)
         rows = [_by_argument(call, positions, row, _is_single(argnums)) for row in parts]
         return _by_argument(call, positions, rows, _is_single(argnums))
 
@@ -391,7 +396,6 @@ def _sparse_call(
         )
     positions = _argnums(argnums, len(args))
     wrt = tuple(k for argument in positions for k in call.spans[argument])
-    make_problem(call.graph, call.values, wrt, None, NUMPY)  # refuses truth values
     return call, positions, wrt
 
 
@@ -400,13 +404,11 @@ def _check_no_options(options: dict[str, Any]) -> None:
         raise InputError(f"A sparse derivative has no option {next(iter(options))!r}; it takes none.")
 
 
-def _sparse_blocks(plan: Plan, values: Sequence[Any]) -> list[list[Any]]:
+def _sparse_blocks(plan: Plan, values: Sequence[Any], tiers: Tiers) -> list[list[Any]]:
     """Return a block for each pair of an output and an input."""
-    from scipy.sparse import csr_array
-
-    pattern, graph = plan.compression.pattern, plan.graph
-    data = compressed_derivative(plan, values)
-    whole = csr_array((data, pattern.indices.copy(), pattern.indptr.copy()), shape=pattern.shape)
+    graph = plan.graph
+    native = tiers.code(graph, values, lambda *given: traced_derivative(plan, given))
+    whole = plan.filled(compressed_derivative(plan, values) if native is None else native(*values))
     rows, columns = graph.output_types, [graph.types[k] for k in plan.wrt]
     if len(rows) == len(columns) == 1:
         return [[whole]]

@@ -15,6 +15,8 @@
     ├── MissingRuleError (MethodError, NotImplementedError)
     │                                   a primitive without the rule that a derivative needs
     ├── CompileError (RuntimeError)     native code that could not be made or loaded: a mistake in adlab or its platform
+    ├── CheckpointError (RuntimeError)  a checkpoint of training that cannot be written or read
+    ├── TrainingError (ArithmeticError) a training step whose loss is infinite or no number
     └── RenderError (RuntimeError)      a format or a drawing engine that is not to be had here
 
 Each message is a whole sentence: what was given, what is allowed, what to do next. Most classes are also a built-in
@@ -26,6 +28,7 @@ from __future__ import annotations
 __all__ = [
     "AdlabError",
     "BranchError",
+    "CheckpointError",
     "CompileError",
     "GradientError",
     "GraphError",
@@ -37,6 +40,7 @@ __all__ = [
     "RenderError",
     "ShapeError",
     "TraceError",
+    "TrainingError",
 ]
 
 
@@ -100,3 +104,21 @@ class CompileError(AdlabError, RuntimeError):
 
 class RenderError(AdlabError, RuntimeError):
     """A format or a drawing engine that is not to be had here."""
+
+
+class CheckpointError(AdlabError, RuntimeError):
+    """A checkpoint of training that cannot be written or read."""
+
+
+class TrainingError(AdlabError, ArithmeticError):
+    """A training step whose loss is infinite or no number.
+
+    Attributes
+    ----------
+    autopsy
+        Where the bad number comes from, ready to be shown; None where nothing could be found out.
+    """
+
+    def __init__(self, message: str, autopsy: object = None) -> None:
+        super().__init__(message)
+        self.autopsy = autopsy

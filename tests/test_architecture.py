@@ -35,6 +35,7 @@ LAYERS = {
     "compiling": 9,
     "judges": 9,
     "figures": 9,
+    "nn": 9,
     "__init__": 10,
     "testing": 10,
     "cli": 10,

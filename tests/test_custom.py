@@ -132,6 +132,22 @@ def test_partials_may_be_numbers_and_none_in_every_carrier() -> None:
     assert tuple(map(float, found)) == (2.0, 0.0)
 
 
+def test_a_rule_that_widens_is_narrowed_to_what_it_belongs_to() -> None:
+    half = ad.primitive(
+        lambda x: x / 2,
+        name="half",
+        vjp=lambda y, x: lambda g: (np.full(3, 0.5) * g,),
+        jvp=lambda y, xs, tangents: np.full(3, 0.5) * tangents[0],
+    )
+    x = np.ones(3, np.float32)
+    for method in ("forward", "reverse"):
+        assert ad.jacobian(lambda x: half(x), method=method)(x).dtype == np.float32
+    graph = ad.grad_graph(lambda x: np.sum(half(x) ** 2), x)
+    assert graph.output_types[0].dtype == np.float32
+    tangent = ad.graph(lambda x: ad.jvp(lambda z: half(z), (x,), (x,))[1], x)
+    assert tangent.output_types[0].dtype == np.float32
+
+
 def test_the_judges_say_what_they_cannot_do() -> None:
     with pytest.raises(ad.MethodError, match="softsign has no sympy function"):
         ad.grad(softsign, method="symbolic")(1.0)

@@ -57,6 +57,8 @@ def _power(z: Any, p: Any) -> Any:
     slope = np.where((exponent > 1) | (exponent == 0), 0, slope)
     growth = np.where(exponent > 0, 0, -np.inf)
     at_zero = _moved(np.power(np.zeros_like(_real(z)), exponent), (slope, z), (growth, p))
+    nowhere = negative & (np.imag(p) != 0)  # between whole exponents a power of x < 0 is not real
+    positive = np.where(nowhere, complex(np.nan, np.nan), positive)
     return np.where(zero, at_zero, np.where(negative & odd, -positive, positive))
 
 

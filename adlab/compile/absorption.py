@@ -53,10 +53,9 @@ def _take_in(
         if op.name == "multiply" and scaling is None and not any(other.strides):
             if uses[op.result] == 1:
                 pending[op.result] = (product, op)
-        elif op.name == "add" or (op.name == "subtract" and k == 1):
-            if _is_addend(program, other, op):
-                program.ops[place] = _updated(op, product, scaling, other)
-                gone.update(x for x in (product, scaling) if x is not None)
+        elif (op.name == "add" or (op.name == "subtract" and k == 1)) and _is_addend(program, other, op):
+            program.ops[place] = _updated(op, product, scaling, other)
+            gone.update(x for x in (product, scaling) if x is not None)
         return
 
 
@@ -68,7 +67,11 @@ def _fits(program: Operations, op: Map, view: View, product: Product) -> bool:
 
 def _is_addend(program: Operations, view: View, op: Map) -> bool:
     value = program.values[view.value]
-    return value.number is None and view.strides[-1] == 1 and value.type.dtype == program.values[op.result].type.dtype
+    return (
+        value.number is None
+        and view.strides[-1] == 1
+        and value.type.dtype == program.values[op.result].type.dtype
+    )
 
 
 def _updated(op: Map, product: Product, scaling: Map | None, addend: View) -> Product:

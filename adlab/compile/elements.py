@@ -35,7 +35,12 @@ def is_native(name: str) -> bool:
 
 
 def apply(
-    body: Body, name: str, xs: Sequence[str], dtypes: Sequence[np.dtype[Any]], result: np.dtype[Any], width: int
+    body: Body,
+    name: str,
+    xs: Sequence[str],
+    dtypes: Sequence[np.dtype[Any]],
+    result: np.dtype[Any],
+    width: int,
 ) -> str:
     """Return the value of a row for ``width`` elements side by side.
 
@@ -62,9 +67,7 @@ def apply(
     return LOWERINGS[name](Emitter(Lanes(element(computing), width), body), given)
 
 
-def _operand_dtypes(
-    name: str, dtypes: Sequence[np.dtype[Any]], result: np.dtype[Any]
-) -> list[np.dtype[Any]]:
+def _operand_dtypes(name: str, dtypes: Sequence[np.dtype[Any]], result: np.dtype[Any]) -> list[np.dtype[Any]]:
     if name in TRUTHS:
         return [BOOL] * len(dtypes)
     if name == "where":

@@ -305,15 +305,19 @@ class Emitter:
         lanes, S = self.lanes, self.scalar
         if lanes.width == 1:
             return function(S, list(xs))
-        places = [self.body.scratch(lanes.type) for _ in xs] or [self.body.scratch(lanes.type)]
-        for x, place in zip(xs, places, strict=False):
-            self.store(x, place, 64)
+        places = [self.kept(x) for x in xs]
         loop = self.loop("0", str(lanes.width))
         at = [S.element(place, loop.index) for place in places]
-        result = function(S, [S.load(p) for p in at[: len(xs)]])
-        S.store(result, at[0])
+        S.store(function(S, [S.load(p) for p in at]), at[0])
         loop.close()
         return self.load(places[0], 64)
+
+    def kept(self, x: str | None = None) -> str:
+        """Return the address of memory on the stack for one value, which is stored there if it is given."""
+        place = self.body.scratch(self.lanes.type)
+        if x is not None:
+            self.store(x, place, 64)
+        return place
 
     def call(self, pointer: str, xs: Sequence[str], more: str = "") -> str:
         """Return a call of a C function of scalars; ``more`` is the text of further arguments."""

@@ -62,9 +62,8 @@ class Group:
     @property
     def row_axes(self) -> int:
         """How many of the axes are within a row."""
-        assert self.row is not None  # noqa: S101 - asked of groups with rows only
         count, size = 0, 1
-        while size < self.row:
+        while size < (self.row or 1):
             count += 1
             size *= self.space[-count]
         return count
@@ -80,6 +79,15 @@ class Group:
             return None
         found = split_axes(view.shape, view.strides, space)
         return found if level is Level.FULL else (*found, *[0] * self.row_axes)
+
+    def steps(self, view: View, level: Level) -> Sequence[int]:
+        """Return the steps of a member's view over the group's axes."""
+        found = self.strides(view, level)
+        if found is None:
+            raise LookupError(
+                f"A view of shape {view.shape} does not go along with a loop over {self.space}."
+            )
+        return found
 
     def own_strides(self, level: Level) -> Sequence[int]:
         """Return the steps with which a value computed here goes along with the group's axes."""
@@ -171,13 +179,12 @@ class _Fusion:
             group = Group(len(self.steps), tuple(n for n in op.shape if n != 1))
             self.steps.append(Step(group))
             self.by_size[size_of(op.shape)].append(group)
-            level = _fit(group, op, set())
-            assert level is not None  # noqa: S101 - an empty group takes everything
         self._add(group, op)
 
     def _add(self, group: Group, op: Map | Reduce) -> None:
         level = _fit(group, op, {v.value for v in op.reads if v.value in group.levels}, settle=True)
-        assert level is not None  # noqa: S101 - it was found to fit
+        if level is None:
+            raise LookupError(f"{op.name} over {op.shape} does not fit into a loop over {group.space}.")
         group.ops.append(op)
         if self.writers[op.result] == 1 and self._is_whole(op):
             group.levels[op.result] = level

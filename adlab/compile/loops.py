@@ -21,7 +21,7 @@ from adlab.compile.elements import apply, element, memory
 from adlab.compile.emit import Body, Emitter, Lanes, Loop
 from adlab.compile.fusion import Group, Level
 from adlab.compile.operations import Map, Operations, Reduce
-from adlab.compile.views import View, merge_axes, size_of, split_axes, strides_of
+from adlab.compile.views import View, merge_axes, size_of, strides_of
 from adlab.ir.types import BOOL, FLOAT32
 
 BLOCK = 16
@@ -29,6 +29,13 @@ BLOCK = 16
 
 CHEAP = frozenset({"add", "subtract", "multiply", "negative", "copy", "cast", "where", "absolute", "square"})
 """Functions that are computed again in a later pass rather than kept."""
+
+LIGHT = CHEAP.union((
+    "divide", "sqrt", "reciprocal", "maximum", "minimum", "clip", "relu", "leaky_relu", "sign", "floor", "ceil", "round",
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
+))  # fmt: skip
+"""Functions of a few instructions. Loops of others are written once, as narrow as they can be: they take longer to generate
+than they would gain by width."""
 
 NEUTRAL = {"sum": -0.0, "prod": 1.0, "max": float("-inf"), "min": float("inf")}
 
@@ -62,6 +69,15 @@ class Access(NamedTuple):
     argument: Argument
     strides: tuple[int, ...]
     dtype: np.dtype[Any]
+
+
+class Part(NamedTuple):
+    """A loop over vectors of one width, from one element to another; masked where the last vector reaches beyond."""
+
+    width: int
+    start: int
+    stop: int
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,10 @@ class _Writer:
         self.outer, self.inner = self._axes()
         dtypes = {access.dtype for access in self.accesses}
         itemsize = 8 if any(d == np.float64 for d in dtypes) or FLOAT32 not in dtypes else 4
-        self.width = 2 * register // itemsize
+        self.width = register // itemsize
+        self.masks = register == 64
+        self.parts = self._cut()
+        self.mask = ""
         self.state: dict[Any, tuple[str, str]] = {}
         self.pointers: dict[Access, str] = {}
         self.rows: dict[int, str] = {}
@@ -208,17 +227,15 @@ class _Writer:
         if value.type.size == 1 and not value.given:
             self._argument(Number(view.value))
             return
-        strides = self.group.strides(view, level)
-        assert strides is not None  # noqa: S101 - fusion saw to it
+        strides = self.group.steps(view, level)
         access = Access(Pointer(view.value, view.offset), tuple(strides), value.type.dtype)
         self.reads[view] = self._access(access)
 
     def _scratch_access(self, value: int) -> Access:
         group, dtype = self.group, self._dtype(value)
-        assert group.row is not None  # noqa: S101 - several passes have rows
         lead = len(group.space) - group.row_axes
         strides = (*[0] * lead, *strides_of(group.space[lead:]))
-        return Access(Scratch(value, group.row * dtype.itemsize), strides, dtype)
+        return Access(Scratch(value, (group.row or 1) * dtype.itemsize), strides, dtype)
 
     def _target(self, op: Map | Reduce) -> Access | None:
         """Return where the results of an operation go, None where they stay inside."""
@@ -226,8 +243,7 @@ class _Writer:
         if isinstance(op, Map):
             if op.result in self.definitions and op.result not in self.stored:
                 return None
-            strides = self.group.strides(op.target, level)
-            assert strides is not None  # noqa: S101 - the target has the operation's shape
+            strides = self.group.steps(op.target, level)
             return Access(Pointer(op.result, op.target.offset), tuple(strides), dtype)
         result = self._level(op.result)
         if result is Level.ROW:
@@ -236,9 +252,15 @@ class _Writer:
             return Access(Pointer(op.result, 0), tuple(self.group.own_strides(Level.ROW)), dtype)
         kept = [n if a not in op.axes else 1 for a, n in enumerate(op.shape)]
         steps = [0 if a in op.axes else s for a, s in enumerate(strides_of(kept))]
-        over = self.group.strides(View(op.result, op.shape, tuple(steps)), level)
-        assert over is not None  # noqa: S101 - the operation is a member
+        over = self.group.steps(View(op.result, op.shape, tuple(steps)), level)
         return Access(Pointer(op.result, 0), tuple(over), dtype)
+
+    def _known_target(self, op: Map | Reduce) -> Access:
+        """Return where the results of an operation go that is known to be stored."""
+        target = self._target(op)
+        if target is None:
+            raise LookupError(f"The result of {op.name} is not stored.")
+        return target
 
     def _access(self, access: Access) -> Access:
         if access not in self.accesses:
@@ -270,7 +292,7 @@ class _Writer:
             self.pointers[access] = self.arguments[access.argument]
         self._clear_sums()
         self._start_totals()
-        self._nest(self.outer, 0, self._row)
+        self._outer(0)
         self._finish_totals()
         parameters = []
         for argument, name in self.arguments.items():
@@ -281,19 +303,60 @@ class _Writer:
     def _emitter(self, dtype: np.dtype[Any], width: int) -> Emitter:
         return Emitter(Lanes(element(dtype), width), self.body)
 
+    def _outer(self, depth: int) -> None:
+        """Write the loops over rows from an axis on; sums that stand still from there on are kept in registers."""
+        if depth == len(self.outer):
+            self._row()
+            return
+        held = [op for op in self.group.ops if isinstance(op, Reduce) and self._still_from(op) == depth]
+        width = self.parts[0].width
+        for op in held:
+            lanes = Lanes(element(self._dtype(op.result)), width)
+            self.state[op.result, width] = (lanes.type, lanes.constant(NEUTRAL[op.name]))
+        self._axis(self.outer[depth], lambda: self._outer(depth + 1))
+        for op in held:
+            self._add_to_memory(op, self.state.pop((op.result, width))[1], self.parts[0])
+
+    def _still_from(self, op: Reduce) -> int | None:
+        """Return the first axis of the rows from which on a sum of rows of one vector goes to the same memory."""
+        part = self.parts[0]
+        one = len(self.inner) == 1 and len(self.parts) == 1 and part.stop <= part.width
+        if (
+            not one
+            or self._op_level(op) is Level.ROW
+            or self._level(op.result) is Level.ROW
+            or self._is_total(op)
+        ):
+            return None
+        place = self.accesses[self._known_target(op)]
+        moving = [axis for axis, (_, strides) in enumerate(self.outer) if strides[place]]
+        return max(moving, default=-1) + 1
+
+    def _add_to_memory(self, op: Reduce, x: str, part: Part) -> None:
+        """Combine a vector with what stands in memory."""
+        if part.masked:
+            self.mask = Emitter(Lanes("double", part.width), self.body).first(str(part.stop))
+        target = self._known_target(op)
+        self._combine_at(op, x, target, self._place(target, "0"), part.width)
+        self.mask = ""
+
     def _nest(self, axes: Sequence[Any], depth: int, inside: Callable[[], None]) -> None:
-        """Write one loop per axis, with the state carried through all of them."""
+        """Write one loop per axis."""
         if depth == len(axes):
             inside()
-            return
-        length, strides = axes[depth]
+        else:
+            self._axis(axes[depth], lambda: self._nest(axes, depth + 1, inside))
+
+    def _axis(self, axis: tuple[int, Sequence[int]], inside: Callable[[], None]) -> None:
+        """Write the loop over an axis, with the state carried through it."""
+        length, strides = axis
         keys = list(self.state)
         loop = Loop(self.body, "0", str(length), 1, [self.state[key] for key in keys])
         for key, value in zip(keys, loop.carried, strict=True):
             self.state[key] = (self.state[key][0], value)
         outside = dict(self.pointers)
         self._advance(loop.index, strides)
-        self._nest(axes, depth + 1, inside)
+        inside()
         self.pointers = outside
         closed = loop.close([self.state[key][1] for key in keys])
         for key, value in zip(keys, closed, strict=True):
@@ -338,7 +401,6 @@ class _Writer:
         found = self.rows.get(view.value)
         if found is not None:
             return found
-        dtype = self._dtype(view.value)
         if view not in self.reads:
             return self._number(view.value, 1)
         if view not in self.loaded_rows:
@@ -355,7 +417,10 @@ class _Writer:
         if key in self.state or (key, "high") in self.state:
             self._accumulate(op, key, 1, x)
             return
-        self._combine_memory(op, x, self.pointers[self._target(op)], 1)  # type: ignore[index]
+        target = self._known_target(op)
+        E = self._emitter(target.dtype, 1)
+        at = self.pointers[target]
+        E.store(combine(E, op.name, E.load(at), x), at)
 
     # --------------------------------------------------------------------------------------------------- totals
 
@@ -366,15 +431,29 @@ class _Writer:
         """Return the widths of the vectors in which a reduction is accumulated."""
         if self._op_level(op) is Level.ROW:
             return [1]
-        last = self.inner[-1][0]
-        return [w for w, n in ((self.width, last // self.width), (last % self.width, last % self.width)) if n]
+        return list(dict.fromkeys(part.width for part in self.parts))
+
+    def _cut(self) -> list[Part]:
+        """Return the loops over the innermost axis.
+
+        A loop of light functions is written twice: over vectors of two registers, and for what is left over one narrower
+        vector. A loop of heavy functions is written once where there are masks: each vector has one, and the last is looked
+        at in part. (Light loops have none because a masked store holds up a load of the bytes beside it: rows of ten
+        numbers, written over in place, take four times as long.)
+        """
+        length, one, two = self.inner[-1][0], self.width, 2 * self.width
+        heavy = any(isinstance(op, Map) and op.name not in LIGHT for op in self.group.ops)
+        if self.masks and heavy:
+            return [Part(one, 0, length, masked=length % one > 0)]
+        main = length // two * two
+        parts = [Part(two, 0, main), Part(length - main, main, length)]
+        return [part for part in parts if part.stop > part.start]
 
     def _clear_sums(self) -> None:
         """Write the neutral element where sums over rows are accumulated in memory."""
         for op in self.group.ops:
             if isinstance(op, Reduce) and self._level(op.result) is Level.AFTER and not self._is_total(op):
-                target = self._target(op)
-                assert target is not None  # noqa: S101 - what is ready after the loop is stored
+                target = self._known_target(op)
                 size = self.program.values[op.result].type.size
                 self._fill(target, size, NEUTRAL[op.name])
 
@@ -399,7 +478,8 @@ class _Writer:
         """Return whether lanes of a sum add so many terms that their rounding errors are kept."""
         if op.name != "sum":
             return False
-        terms = size_of([n for n, _ in self.inner]) / max(self.width, 1) if self._op_level(op) is Level.FULL else 1
+        narrowest = max(self.parts[0].width, 1)
+        terms = size_of([n for n, _ in self.inner]) / narrowest if self._op_level(op) is Level.FULL else 1
         if self._is_total(op):
             terms *= size_of([n for n, _ in self.outer])
         return terms > BLOCK
@@ -439,7 +519,9 @@ class _Writer:
                 part = across(E, op.name, self.state.pop(key)[1])
                 total = combine(S, op.name, total, part) if total else part
             else:
-                part, low = across_exactly(E, self.state.pop((key, "high"))[1], self.state.pop((key, "low"))[1])
+                part, low = across_exactly(
+                    E, self.state.pop((key, "high"))[1], self.state.pop((key, "low"))[1]
+                )
                 total, more = two_sum(S, total, part) if total else (part, S.constant(0.0))
                 error = S.add(error, S.add(low, more)) if error else S.add(low, more)
         if error:
@@ -449,8 +531,7 @@ class _Writer:
     def _finish_totals(self) -> None:
         for op in self.group.ops:
             if isinstance(op, Reduce) and self._is_total(op):
-                target = self._target(op)
-                assert target is not None  # noqa: S101 - what is ready after the loop is stored
+                target = self._known_target(op)
                 self._store(target, self._finish(op), self.pointers[target], 1)
 
     # ------------------------------------------------------------------------------------------------- elements
@@ -478,22 +559,17 @@ class _Writer:
             self._store_row(op, self.rows[op.result])
 
     def _line(self, members: Sequence[Map | Reduce], p: int) -> None:
-        """Write the innermost loops: whole vectors, then the rest."""
-        last = self.inner[-1][0]
-        main = last // self.width * self.width
-        if main:
-            self._lanes(members, p, self.width, 0, main)
-        if last != main:
-            self._lanes(members, p, last - main, main, last)
+        """Write the innermost loops."""
+        for part in self.parts:
+            self._lanes(members, p, part)
 
-    def _lanes(self, members: Sequence[Map | Reduce], p: int, width: int, start: int, stop: int) -> None:
-        """Write the loop over vectors of a width, from one element to another."""
+    def _lanes(self, members: Sequence[Map | Reduce], p: int, part: Part) -> None:
+        """Write the loop over one part of the innermost axis, in blocks where a long sum is taken."""
+        width, start, stop, _ = part
         self.hoisted: dict[Any, str] = {}
         self._hoist(members, p, width)
         plain = [
-            op
-            for op in members
-            if isinstance(op, Reduce) and (((op.result, width), "high") in self.state)
+            op for op in members if isinstance(op, Reduce) and ((op.result, width), "high") in self.state
         ]
         block = BLOCK * width
         if plain and stop - start > block:
@@ -503,10 +579,10 @@ class _Writer:
             end = self.body.emit(f"add nuw nsw i64 {loop.index}, {block}", "end")
             short = self.body.emit(f"icmp ult i64 {end}, {stop}", "short")
             end = self.body.emit(f"select i1 {short}, i64 {end}, i64 {stop}", "end")
-            self._block(members, plain, p, width, loop.index, end)
+            self._block(members, plain, p, part, loop.index, end)
             self._carry(keys, loop.close([self.state[k][1] for k in keys]))
         else:
-            self._block(members, plain, p, width, str(start), str(stop))
+            self._block(members, plain, p, part, str(start), str(stop))
 
     def _carry(self, keys: Sequence[Any], values: Sequence[str]) -> None:
         for key, value in zip(keys, values, strict=True):
@@ -517,32 +593,32 @@ class _Writer:
         members: Sequence[Map | Reduce],
         plain: Sequence[Reduce],
         p: int,
-        width: int,
+        part: Part,
         start: str,
         stop: str,
     ) -> None:
         """Write one loop over vectors; long sums are added plainly within it."""
-        kept = {}
+        kept, width = {}, part.width
         for op in plain:
             key = (op.result, width)
             lanes = Lanes(element(self._dtype(op.result)), width)
-            for part in ("high", "low"):
-                kept[key, part] = self.state.pop((key, part))
+            for word in ("high", "low"):
+                kept[key, word] = self.state.pop((key, word))
             self.state[key] = (lanes.type, lanes.constant(NEUTRAL[op.name]))
-        single = start.isdigit() and stop.isdigit() and int(stop) - int(start) == width
+        single = start.isdigit() and stop.isdigit() and int(stop) - int(start) <= width
         if single:
-            self._turn(members, p, width, start)
+            self._turn(members, p, part, start)
         else:
             keys = [k for k in self.state if isinstance(k[0], int) and k[1] == width]
             loop = Loop(self.body, start, stop, width, [self.state[k] for k in keys])
             self._carry(keys, loop.carried)
-            self._turn(members, p, width, loop.index)
+            self._turn(members, p, part, loop.index)
             self._carry(keys, loop.close([self.state[k][1] for k in keys]))
         for op in plain:
             key = (op.result, width)
             block = self.state.pop(key)[1]
-            for part in ("high", "low"):
-                self.state[key, part] = kept[key, part]
+            for word in ("high", "low"):
+                self.state[key, word] = kept[key, word]
             self._accumulate(op, key, width, block)
 
     def _hoist(self, members: Sequence[Map | Reduce], p: int, width: int) -> None:
@@ -578,9 +654,17 @@ class _Writer:
             return E.constant(float(given.number))
         return self._splat(self.arguments[Number(value)], given.type.dtype, width)
 
-    def _turn(self, members: Sequence[Map | Reduce], p: int, width: int, index: str) -> None:
+    def _turn(self, members: Sequence[Map | Reduce], p: int, part: Part, index: str) -> None:
         """Write what is done with one vector of elements."""
         values: dict[Any, str] = {}
+        width = part.width
+        if part.masked:
+            left = (
+                str(part.stop - int(index))
+                if index.isdigit()
+                else self.body.emit(f"sub i64 {part.stop}, {index}", "left")
+            )
+            self.mask = Emitter(Lanes("double", width), self.body).first(left)
         folded = self._folded(members)
         late: list[tuple[Map, str]] = []
         for op in members:
@@ -598,6 +682,7 @@ class _Writer:
                 self._reduce(op, values, folded, width, index)
         for op, result in late:  # after all loads: a result may stand where an operand stood
             self._keep(op, result, width, index)
+        self.mask = ""
 
     def _is_own(self, op: Map) -> bool:
         return self.definitions.get(op.result) is op
@@ -623,9 +708,7 @@ class _Writer:
                     found.add(value)
         return found
 
-    def _reduce(
-        self, op: Reduce, values: dict[Any, str], folded: set[int], width: int, index: str
-    ) -> None:
+    def _reduce(self, op: Reduce, values: dict[Any, str], folded: set[int], width: int, index: str) -> None:
         dtype, key = self._dtype(op.result), (op.result, width)
         E = self._emitter(dtype, width)
         factors: list[str] = []
@@ -637,25 +720,20 @@ class _Writer:
             x = self._operand(op.reads[0], values, width, index)
         if key in self.state:
             kind, total = self.state[key]
-            new = E.fmuladd(*factors, total) if factors else combine(E, op.name, total, x)
-            self.state[key] = (kind, new)
+            new = E.fmuladd(factors[0], factors[1], total) if factors else combine(E, op.name, total, x)
+            self.state[key] = (kind, E.select(self.mask, new, total) if self.mask else new)
             return
-        target = self._target(op)
-        assert target is not None  # noqa: S101 - what is ready after the loop is stored
+        target = self._known_target(op)
         at = self._place(target, index)
         if factors:
             old = self._load_at(target, at, width)
-            self._store_at(target, E.fmuladd(*factors, old), at, width)
+            self._store_at(target, E.fmuladd(factors[0], factors[1], old), at, width)
         else:
             self._combine_at(op, x, target, at, width)
 
     def _combine_at(self, op: Reduce, x: str, target: Access, at: str, width: int) -> None:
         E = self._emitter(target.dtype, width)
         self._store_at(target, combine(E, op.name, self._load_at(target, at, width), x), at, width)
-
-    def _combine_memory(self, op: Reduce, x: str, pointer: str, width: int) -> None:
-        E = self._emitter(self._dtype(op.result), width)
-        E.store(combine(E, op.name, E.load(pointer), x), pointer)
 
     def _operand(self, view: View, values: dict[Any, str], width: int, index: str) -> str:
         """Return an operand's elements at this turn."""
@@ -711,18 +789,26 @@ class _Writer:
 
     def _load_at(self, access: Access, at: str, width: int) -> str:
         stride = self._last(access)
-        if stride == 1 or width == 1:
-            return self._load(access, at, width)
-        if stride == 0:
+        if stride == 0 and width > 1:
             return self._splat(self._load(access, at, 1), access.dtype, width)
-        return gather(self._emitter(access.dtype, width), at, stride, access.dtype)
+        E = self._emitter(access.dtype, width)
+        if stride != 1 and width > 1:
+            return gather(E, at, stride, access.dtype, self.mask or E.truth(True))
+        if self.mask:
+            return (
+                E.load_truth_masked(at, self.mask) if access.dtype == BOOL else E.load_masked(at, self.mask)
+            )
+        return self._load(access, at, width)
 
     def _store_at(self, access: Access, x: str, at: str, width: int) -> None:
         stride = self._last(access)
-        if stride == 1 or width == 1:
-            self._store(access, x, at, width)
+        E = self._emitter(access.dtype, width)
+        if stride != 1 and width > 1:
+            scatter(E, x, at, stride, access.dtype, self.mask or E.truth(True))
+        elif self.mask:
+            (E.store_truth_masked if access.dtype == BOOL else E.store_masked)(x, at, self.mask)
         else:
-            scatter(self._emitter(access.dtype, width), x, at, stride, access.dtype)
+            self._store(access, x, at, width)
 
 
 def memory_of_number(dtype: np.dtype[Any]) -> str:
@@ -737,7 +823,7 @@ def _addresses(E: Emitter, at: str, stride: int, kind: str) -> str:
     return E.emit(f"getelementptr {kind}, ptr {at}, <{width} x i64> <{steps}>", "at")
 
 
-def gather(E: Emitter, at: str, stride: int, dtype: np.dtype[Any]) -> str:
+def gather(E: Emitter, at: str, stride: int, dtype: np.dtype[Any], mask: str) -> str:
     """Return elements at regular distances."""
     width, kind = E.lanes.width, memory(dtype)
     suffix = f"v{width}i8" if dtype == BOOL else E.lanes.suffix
@@ -747,12 +833,12 @@ def gather(E: Emitter, at: str, stride: int, dtype: np.dtype[Any]) -> str:
     align = dtype.itemsize
     found = E.emit(
         f"call {type} {function}(<{width} x ptr> {_addresses(E, at, stride, kind)}, i32 {align}, "
-        f"{E.lanes.truth} {E.truth(True)}, {type} poison)"
+        f"{E.lanes.truth} {mask}, {type} zeroinitializer)"
     )
     return E.emit(f"icmp ne {type} {found}, zeroinitializer") if dtype == BOOL else found
 
 
-def scatter(E: Emitter, x: str, at: str, stride: int, dtype: np.dtype[Any]) -> None:
+def scatter(E: Emitter, x: str, at: str, stride: int, dtype: np.dtype[Any], mask: str) -> None:
     """Store elements at regular distances."""
     width, kind = E.lanes.width, memory(dtype)
     suffix = f"v{width}i8" if dtype == BOOL else E.lanes.suffix
@@ -763,7 +849,7 @@ def scatter(E: Emitter, x: str, at: str, stride: int, dtype: np.dtype[Any]) -> N
     E.body.declare(f"declare void {function}({type}, <{width} x ptr>, i32, {E.lanes.truth})")
     E.body.lines.append(
         f"call void {function}({type} {x}, <{width} x ptr> {_addresses(E, at, stride, kind)}, i32 {dtype.itemsize}, "
-        f"{E.lanes.truth} {E.truth(True)})"
+        f"{E.lanes.truth} {mask})"
     )
 
 
@@ -822,7 +908,9 @@ def _widened(E: Emitter, x: str) -> str:
     """Return the lanes with a zero behind them."""
     width = E.lanes.width
     mask = ", ".join(f"i32 {k}" for k in range(width + 1))
-    return E.emit(f"shufflevector {E.lanes.type} {x}, {E.lanes.type} zeroinitializer, <{width + 1} x i32> <{mask}>")
+    return E.emit(
+        f"shufflevector {E.lanes.type} {x}, {E.lanes.type} zeroinitializer, <{width + 1} x i32> <{mask}>"
+    )
 
 
 def _pick(E: Emitter, x: str, lanes: Sequence[int]) -> str:

@@ -14,7 +14,9 @@ from types import MappingProxyType
 from adlab.compile import vectorangles as angles
 from adlab.compile import vectormath as vm
 from adlab.compile.emit import Element, Emitter, Lanes
+from adlab.compile.formats import format_of
 from adlab.compile.program import Outside
+from adlab.compile.vectorpower import power as general_power
 
 Lowering = Callable[[Emitter, Sequence[str]], str]
 
@@ -107,7 +109,7 @@ POWERS: Mapping[float, Callable[[Emitter, str], str]] = {
 def power(E: Emitter, x: str, p: str) -> str:
     """Return xᵖ."""
     written = POWERS.get(number) if (number := E.literal(p)) is not None else None
-    return written(E, x) if written else libm("pow")(E, [x, p])
+    return written(E, x) if written else general_power(E, x, p)
 
 
 # ------------------------------------------------------------------------------------------------------ choice
@@ -170,7 +172,7 @@ def log2_sum(E: Emitter, a: str, b: str, dtype: Element) -> str:
     """Return log₂(2ᵃ + 2ᵇ) = max + log₂(1 + 2^(−|a − b|)); equal infinities differ by 0."""
     apart = E.select(E.equal(a, b), E.constant(0.0), E.sub(a, b))
     z = vm.exp2(E, E.neg(E.abs(apart)))
-    return E.fmuladd(vm.log_of_sum(E, z, dtype), E.constant(vm.LOG2_E), E.max(a, b))
+    return E.fmuladd(vm.log_of_sum(E, z, dtype), E.constant(format_of(E).log2_e[0]), E.max(a, b))
 
 
 def product_with_log(log: Callable[[Emitter, str], str]) -> Lowering:
@@ -184,10 +186,10 @@ def product_with_log(log: Callable[[Emitter, str], str]) -> Lowering:
     return lower
 
 
-def sinc(E: Emitter, x: str) -> str:
+def sinc(E: Emitter, x: str, dtype: Element) -> str:
     """Return sin(πx)/(πx), 1 at 0."""
-    angle = E.mul(x, E.constant(angles.PI))
-    y = E.div(angles.sin(E, angle), angle)
+    angle = E.mul(x, E.constant(format_of(E).pi[0]))
+    y = E.div(angles.sin_of(E, angle, dtype), angle)
     return E.select(E.equal(x, E.constant(0.0)), E.constant(1.0), y)
 
 
@@ -231,8 +233,8 @@ FUNCTIONS: Mapping[str, Lowering] = {
     "log1p": of(vm.log1p),
     "log2": of(vm.log2),
     "log10": of(vm.log10),
-    "logaddexp": of(vm.on_doubles(log_sum)),
-    "logaddexp2": of(vm.on_doubles(log2_sum)),
+    "logaddexp": of(vm.on_lanes(log_sum)),
+    "logaddexp2": of(vm.on_lanes(log2_sum)),
     "sin": of(angles.sin),
     "cos": of(angles.cos),
     "tan": of(angles.tan),
@@ -246,7 +248,7 @@ FUNCTIONS: Mapping[str, Lowering] = {
     "arcsinh": libm("asinh"),
     "arccosh": libm("acosh"),
     "arctanh": libm("atanh"),
-    "sinc": of(sinc),
+    "sinc": of(vm.on_doubles(sinc)),
 }
 
 ACTIVATIONS: Mapping[str, Lowering] = {

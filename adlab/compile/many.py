@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from adlab.compile import engine
-from adlab.compile.outside import aligned, run_table
+from adlab.compile.outside import aligned, literals, run_table
 from adlab.compile.scalar import lower_scalar
 from adlab.ir.graph import Graph
 from adlab.ir.types import FLOAT64, Type
@@ -68,7 +68,8 @@ def compile_many(graph: Graph) -> Callable[[np.ndarray[Any, Any]], np.ndarray[An
     loop = LOOP.format(input_bytes=number * inputs, output_bytes=number * outputs)
     program = replace(program, text=program.text + loop)
     code = engine.load(engine.object_code(program.text, program.level, engine.host()), ("run_many",))
-    table, held = run_table(program)
+    read = literals(program)
+    table = run_table(program.table, read)
     kinds = (ctypes.c_void_p,) * 4
     run = ctypes.CFUNCTYPE(ctypes.c_int, *kinds, ctypes.c_int64)(code.addresses["run_many"])
 
@@ -85,5 +86,5 @@ def compile_many(graph: Graph) -> Callable[[np.ndarray[Any, Any]], np.ndarray[An
         run(x.ctypes.data, y.ctypes.data, work.ctypes.data, table.ctypes.data, blocks)
         return y.transpose(0, 2, 1).reshape(blocks * WIDTH, outputs)[:count]
 
-    evaluate.kept = (code, held)  # type: ignore[attr-defined]
+    evaluate.kept = (code, read)  # type: ignore[attr-defined]
     return evaluate

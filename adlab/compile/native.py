@@ -12,26 +12,30 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import io
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adlab.algebra.numpy import NUMPY
+from adlab.algebra.traced import innermost
 from adlab.compile import calls, disk, engine
-from adlab.compile.outside import aligned, pointers, run_table
+from adlab.compile.outside import aligned, aligned_copy, literals, pointers, run_table
 from adlab.compile.program import Outside, Program
 from adlab.compile.scalar import lower_scalar
+from adlab.compile.segments import HostNode, Segmented, segments
+from adlab.compile.tensor import lower_tensor
 from adlab.ir.graph import Graph
 from adlab.ir.serialise import from_json, to_json
 from adlab.primitives import TABLE
-from adlab.transforms.evaluation import call_graph, flatten_args, nest_outputs
+from adlab.transforms.evaluation import call_graph, flatten_args, nest_outputs, own_outputs
 from adlab.transforms.scalarise import scalarised
 from adlab.transforms.simplify import simplified
 
@@ -51,9 +55,9 @@ class Stats:
     Attributes
     ----------
     kind : str
-        "scalar", "array", or "interpreted" where there is no native code.
+        "scalar", "array", "mixed" where NumPy computes some rows, or "interpreted" where there is no native code.
     reason : str
-        Why it is interpreted; empty otherwise.
+        Why not all of it is native; empty where it is.
     nodes, operations : int
         Operations of the graph as given, and as compiled.
     seconds : dict
@@ -79,8 +83,8 @@ class Stats:
         return sum(self.seconds.values())
 
     def __str__(self) -> str:
-        if self.kind == "interpreted":
-            return f"interpreted: {self.reason}"
+        if self.reason:
+            return f"{self.kind}: {self.reason}"
         return (
             f"{self.kind} code of {self.operations} operations (the graph has {self.nodes}), "
             f"{self.object_bytes} bytes, compiled in {self.compile_seconds * 1e3:.1f} ms"
@@ -107,14 +111,19 @@ def unavailable() -> str:
 
 
 def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> Program | None:
-    """Return the program of a graph: scalar code where all is scalar or small, array kernels otherwise."""
-    if _all_scalar(graph):
-        scalars: Graph | None = simplified(graph)
-    else:
-        scalars = scalarised(graph, max(MOST_SCALARS, 2 * len(graph)))
-    if scalars is not None and not donated:
-        return lower_scalar(scalars, graph.input_types, graph.output_types)
-    return None
+    """Return the program of a graph: scalar code where all is scalar or small, array kernels otherwise.
+
+    None where a row has no native form; `adlab.compile.segments` then finds the parts that have one.
+    """
+    if not donated:
+        scalars = simplified(graph) if _all_scalar(graph) else scalarised(graph, max(MOST_SCALARS, 2 * len(graph)))
+        program = scalars and lower_scalar(scalars, graph.input_types, graph.output_types)
+        if program:
+            return program
+    simple, parts = segments(simplified(graph))
+    if len(parts) > 1 or any(isinstance(part, HostNode) for part in parts):
+        return None
+    return lower_tensor(simple, donated)
 
 
 def _all_scalar(graph: Graph) -> bool:
@@ -123,37 +132,44 @@ def _all_scalar(graph: Graph) -> bool:
 
 @dataclass(frozen=True)
 class _Built:
-    """A program in memory with what its entry needs."""
+    """Code in memory with what its entry needs."""
 
-    program: Program
     code: engine.Code
+    table: tuple[Outside, ...]
+    literals: Mapping[str, np.ndarray[Any, Any]]
+    work_bytes: int
+    donated: Mapping[int, int]
     keys: tuple[str, ...]
     stats: Stats
 
 
-def build(graph: Graph, donated: Mapping[int, int] | None = None) -> _Built | str:
-    """Return the code of a graph, or in words why there is none."""
+def build(graph: Graph, donated: Mapping[int, int] | None = None) -> _Built | None:
+    """Return the code of a graph; None where a row has no native form."""
     key = _key(graph, donated)
     kept = disk.read(key) if key else None
     if kept is not None:
-        return _from_disk(graph, kept)
+        return _from_disk(graph, kept, donated or {})
     program, lowering = engine.timed(lambda: lower(graph, donated))
     if program is None:
-        return "an operation of this graph has no native code"
+        return None
     heavy = sum(type.size for type in program.graph.types) > LONG
     entry = calls.entry_text(graph, program, heavy)
     text, keys = entry if entry is not None else ("", ())
-    program = replace(program, text=program.text + text)
-    image, generating = engine.timed(lambda: engine.object_code(program.text, program.level, engine.host()))
+    image, generating = engine.timed(lambda: engine.object_code(program.text + text, program.level, engine.host()))
     names = ("run", "entry") if entry is not None else ("run",)
     code, linking = engine.timed(lambda: engine.load(image, names))
     stats = Stats(
-        "scalar", "", len(graph) - len(graph.inputs), len(program.graph) - len(program.graph.inputs),
+        "array" if program.level else "scalar", "", _size(graph), _size(program.graph),
         {"lower": lowering, "generate": generating, "link": linking}, len(image), program.work_bytes,
     )  # fmt: skip
-    if key and stats.operations >= disk.SMALLEST:
-        disk.write(key, _to_disk(program, keys, names, image, stats))
-    return _Built(program, code, keys, stats)
+    built = _Built(code, program.table, literals(program), program.work_bytes, donated or {}, keys, stats)
+    if key and (program.level or stats.operations >= disk.SMALLEST):
+        disk.write(key, _to_disk(built, image))
+    return built
+
+
+def _size(graph: Graph) -> int:
+    return len(graph) - len(graph.inputs)
 
 
 # -------------------------------------------------------------------------------------------------- on the disk
@@ -161,19 +177,23 @@ def build(graph: Graph, donated: Mapping[int, int] | None = None) -> _Built | st
 
 def _key(graph: Graph, donated: Mapping[int, int] | None) -> str:
     """Return the name under which a graph's code is kept; empty if it is too small, or has rows of the user's."""
-    if len(graph) < disk.SMALLEST or not all(TABLE.get(row.name) is row for row in set(graph.primitives)):
+    if len(graph) < disk.SMALLEST and _all_scalar(graph):
+        return ""
+    if not all(TABLE.get(row.name) is row for row in set(graph.primitives)):
         return ""
     digest = hashlib.sha256()
     facts = (_sources(), version("llvmlite"), np.__version__, engine.host(), sorted((donated or {}).items()))
-    digest.update(repr(facts).encode())
     types = {type: k for k, type in enumerate(dict.fromkeys(graph.types))}
-    digest.update(repr((list(types), graph.outputs, graph.guards, graph.inputs)).encode())
-    digest.update(repr((graph.in_tree, graph.out_tree)).encode())
-    digest.update(repr([types[type] for type in graph.types]).encode())
-    digest.update(repr([row.name for row in graph.primitives]).encode())
-    digest.update(repr(list(graph.operands)).encode())
-    digest.update(repr([params for params in graph.params if params]).encode())
-    digest.update(repr([k for k, params in enumerate(graph.params) if params]).encode())
+    for fact in (
+        facts,
+        (list(types), graph.outputs, [guard[:2] for guard in graph.guards], len(graph.inputs)),
+        (graph.in_tree, graph.out_tree),
+        [types[type] for type in graph.types],
+        [row.name for row in graph.primitives],
+        list(graph.operands),
+        [(k, params) for k, params in enumerate(graph.params) if params],
+    ):
+        digest.update(repr(fact).encode())
     for constant in graph.constants:
         value = constant.value
         digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
@@ -184,66 +204,79 @@ def _key(graph: Graph, donated: Mapping[int, int] | None) -> str:
 @cache
 def _sources() -> str:
     """Return what tells this state of adlab's compiler from any other: sizes and times of the files it is made of."""
-    files = [path for folder in ("compile", "transforms", "primitives") for path in (PACKAGE / folder).glob("*.py")]
+    files = [path for folder in ("compile", "transforms", "primitives") for path in (PACKAGE / folder).rglob("*.py")]
     return repr(sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
-def _to_disk(program: Program, keys: Sequence[str], names: Sequence[str], image: bytes, stats: Stats) -> bytes:
-    head = json.dumps(
-        {
-            "work_bytes": program.work_bytes,
-            "table": program.table,
-            "keys": keys,
-            "names": names,
-            "operations": stats.operations,
-        }
-    ).encode()
-    return len(head).to_bytes(8, "little") + head + image
+def _to_disk(built: _Built, image: bytes) -> bytes:
+    facts = {
+        "work_bytes": built.work_bytes,
+        "table": built.table,
+        "keys": built.keys,
+        "names": list(built.code.addresses),
+        "kind": built.stats.kind,
+        "operations": built.stats.operations,
+        "image": len(image),
+    }
+    head = json.dumps(facts).encode()
+    arrays = io.BytesIO()
+    np.savez(arrays, **dict(built.literals))  # type: ignore[arg-type]
+    return len(head).to_bytes(8, "little") + head + image + arrays.getvalue()
 
 
-def _from_disk(graph: Graph, kept: bytes) -> _Built:
+def _from_disk(graph: Graph, kept: bytes, donated: Mapping[int, int]) -> _Built:
     length = int.from_bytes(kept[:8], "little")
-    head, image = json.loads(kept[8 : 8 + length]), kept[8 + length :]
-    table = tuple(Outside(*entry) for entry in head["table"])
-    program = Program(graph, "", 0, head["work_bytes"], table)
+    head, rest = json.loads(kept[8 : 8 + length]), kept[8 + length :]
+    image = rest[: head["image"]]
+    with np.load(io.BytesIO(rest[head["image"] :])) as arrays:
+        read = {name: aligned_copy(arrays[name]) for name in arrays.files}
     code, linking = engine.timed(lambda: engine.load(image, tuple(head["names"])))
-    nodes = len(graph) - len(graph.inputs)
-    stats = Stats("scalar", "", nodes, head["operations"], {"link": linking}, len(image), program.work_bytes, kept=True)
-    return _Built(program, code, tuple(head["keys"]), stats)
+    stats = Stats(
+        head["kind"], "", _size(graph), head["operations"], {"link": linking}, len(image), head["work_bytes"], kept=True
+    )
+    table = tuple(Outside(*entry) for entry in head["table"])
+    return _Built(code, table, read, head["work_bytes"], donated, tuple(head["keys"]), stats)
 
 
 # ---------------------------------------------------------------------------------------------- the slow path
 
 
-def slow_path(graph: Graph, program: Program, address: int, table: np.ndarray[Any, Any]) -> Callable[..., Any]:
+def slow_path(graph: Graph, built: _Built, table: np.ndarray[Any, Any]) -> Callable[..., Any]:
     """Return the function that does what an entry does, for any arguments: it converts, or it raises.
 
     Scratch memory is its own, so it may run in several threads at once.
     """
-    run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
-    types = graph.input_types
+    run, types = run_function(built.code.addresses["run"]), graph.input_types
 
     def native(*args: Any) -> Any:
         leaves = flatten_args(graph, args)
-        if any(not isinstance(leaf, (int, float, np.ndarray, np.generic)) for leaf in leaves):
+        if innermost(leaves) is not None:
             return call_graph(graph, args)
         given = [np.require(leaf, type.dtype, ("C", "A")) for leaf, type in zip(leaves, types, strict=True)]
         made = [np.empty(type.shape, type.dtype) for type in graph.output_types]
-        work = aligned(program.work_bytes)
+        for k, j in built.donated.items():
+            made[k] = given[j] = given[j].copy()
+        work = aligned(built.work_bytes)
         if run(pointers([*given, *made]), work.ctypes.data, table.ctypes.data):
             return call_graph(graph, args)
+        for k, j in built.donated.items():
+            made[k] = _given_back(leaves[j], made[k])
         return nest_outputs(graph, [value if value.ndim else value[()] for value in made])
 
     return native
 
 
-def interpreted(graph: Graph) -> Callable[..., Any]:
-    """Return the graph as a function that is evaluated node by node."""
+def _given_back(argument: Any, result: np.ndarray[Any, Any]) -> Any:
+    """Return the donated argument, now holding the result; the result itself where it cannot be written to."""
+    if isinstance(argument, np.ndarray) and argument.flags.writeable and argument.dtype == result.dtype:
+        argument[...] = result
+        return argument
+    return result
 
-    def function(*args: Any) -> Any:
-        return call_graph(graph, args)
 
-    return function
+def run_function(address: int) -> Callable[..., int]:
+    """Return ``run`` at an address as a function of three pointers; it lets other threads run."""
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
 
 
 # ------------------------------------------------------------------------------------------- what users get
@@ -257,20 +290,14 @@ class _Described:
 
     @property
     def ir(self) -> str:
-        """LLVM's text of the code, entry included."""
-        program = lower(self.graph)
-        if self.stats.kind == "interpreted" or program is None:
-            return ""
-        entry = calls.entry_text(self.graph, program, heavy=False)
-        return program.text + (entry[0] if entry else "")
+        """LLVM's text of the code, entry included; empty where it is interpreted."""
+        return _text(self.graph)[0]
 
     @property
     def assembly(self) -> str:
-        """The machine code as text."""
-        program = lower(self.graph)
-        if self.stats.kind == "interpreted" or program is None:
-            return ""
-        return engine.assembly(program.text, program.level, engine.host())
+        """The machine code as text; empty where it is interpreted."""
+        text, level = _text(self.graph)
+        return engine.assembly(text, level, engine.host()) if text else ""
 
     def __repr__(self) -> str:
         inputs, outputs = ", ".join(self.graph.inputs), ", ".join(self.graph.output_names)
@@ -278,6 +305,14 @@ class _Described:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (to_json(self.graph),)
+
+
+def _text(graph: Graph) -> tuple[str, int]:
+    program = None if unavailable() else lower(graph)
+    if program is None:
+        return "", 0
+    entry = calls.entry_text(graph, program, heavy=False)
+    return program.text + (entry[0] if entry else ""), program.level
 
 
 def _again(text: str) -> Any:
@@ -293,57 +328,99 @@ def native_type() -> type:
     return kind
 
 
-class Interpreted(_Described):
-    """A function that could not be compiled: the same attributes, evaluated node by node."""
+class Plain(_Described):
+    """A function with the same attributes whose calls go through Python: interpreted, or native only in part."""
 
-    def __init__(self, graph: Graph, reason: str) -> None:
-        self.graph = graph
-        nodes = len(graph) - len(graph.inputs)
-        self.stats = Stats("interpreted", reason, nodes, nodes)
+    def __init__(self, graph: Graph, function: Callable[..., Any], stats: Stats, held: Any = None) -> None:
+        self.graph, self.stats = graph, stats
+        self._function, self._held = function, held
 
     def __call__(self, *args: Any) -> Any:
-        """Evaluate the graph."""
-        return call_graph(self.graph, args)
+        """Return the graph's value."""
+        return self._function(*args)
 
 
-def compile_graph(graph: Graph) -> Any:
+def compile_graph(graph: Graph, donated: Mapping[int, int] | None = None) -> Any:
     """Return the native function of a graph.
 
     Parameters
     ----------
     graph : Graph
+    donated : mapping, optional
+        Results that are written over an argument: position of the result to position of the input.
 
     Returns
     -------
     callable
-        Takes and returns what the graph does, with attributes ``graph``, ``stats``, ``ir`` and ``assembly``. Where
-        there is no native code for it, it is interpreted, and ``stats.reason`` says why.
+        Takes and returns what the graph does, with attributes ``graph``, ``stats``, ``ir`` and ``assembly``. Rows that
+        have no native form are computed by NumPy between native parts. Where nothing can be compiled it is interpreted,
+        and ``stats.reason`` says why.
     """
     reason = unavailable()
-    built = reason or build(graph)
-    if isinstance(built, str):
-        return Interpreted(graph, built)
-    table, held = run_table(built.program)
-    work = aligned(built.program.work_bytes)
-    slow = slow_path(graph, built.program, built.code.addresses["run"], table)
-    attributes = {"graph": graph, "stats": built.stats, "_held": (built.code, table, held, work, slow)}
+    if reason:
+        return Plain(graph, partial(_interpreted, graph), Stats("interpreted", reason, _size(graph), _size(graph)))
+    built = build(graph, donated)
+    if built is None:
+        return _in_parts(graph)
+    table = run_table(built.table, built.literals)
+    slow = slow_path(graph, built, table)
+    work = aligned(built.work_bytes)
+    held = (built, table, work)
     if "entry" not in built.code.addresses:
-        return _WithoutEntry(attributes)
+        return Plain(graph, slow, built.stats, held)
     made = calls.new_callable(
         native_type(), built.code.addresses["entry"], slow, table.ctypes.data, work.ctypes.data, built.keys
     )
-    for name, value in attributes.items():
+    for name, value in {"graph": graph, "stats": built.stats, "_held": held}.items():
         setattr(made, name, value)
     return made
 
 
-class _WithoutEntry(_Described):
-    """Native code reached by the slow path only."""
+def _interpreted(graph: Graph, *args: Any) -> Any:
+    return call_graph(graph, args)
 
-    def __init__(self, attributes: dict[str, Any]) -> None:
-        self.__dict__.update(attributes)
-        self._slow = attributes["_held"][-1]
 
-    def __call__(self, *args: Any) -> Any:
-        """Run the code."""
-        return self._slow(*args)
+def _in_parts(graph: Graph) -> Plain:
+    """Return the function of a graph of which only parts are native."""
+    seconds: dict[str, float] = {}
+    operations = []
+
+    def compiled(part: Graph) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        built = build(part)
+        if built is None:
+            return lambda given: NUMPY.outputs(part, NUMPY.run(part, given))
+        for stage, taken in built.stats.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + taken
+        operations.append(built.stats.operations)
+        return _of_arrays(part, built)
+
+    whole = Segmented(simplified(graph), compiled)
+
+    def function(*args: Any) -> Any:
+        leaves = flatten_args(graph, args)
+        if innermost(leaves) is not None:
+            return call_graph(graph, args)
+        values = whole([np.asarray(leaf, type.dtype) for leaf, type in zip(leaves, graph.input_types, strict=True)])
+        for guard in whole.graph.guards:
+            if bool(values[guard.operand]) != guard.outcome:
+                return call_graph(graph, args)
+        return nest_outputs(graph, own_outputs(whole.graph, NUMPY, values, leaves))
+
+    hosts = sorted({whole.graph.primitives[part.node].name for part, _ in whole.parts if isinstance(part, HostNode)})
+    reason = f"NumPy computes {', '.join(hosts)}"
+    kind = "mixed" if operations else "interpreted"
+    return Plain(graph, function, Stats(kind, reason, _size(graph), sum(operations), seconds))
+
+
+def _of_arrays(graph: Graph, built: _Built) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return code as a function of a list of contiguous arrays."""
+    run, table = run_function(built.code.addresses["run"]), run_table(built.table, built.literals)
+    types = graph.output_types
+
+    def function(given: Sequence[np.ndarray[Any, Any]]) -> Sequence[np.ndarray[Any, Any]]:
+        made = [np.empty(type.shape, type.dtype) for type in types]
+        work = aligned(built.work_bytes)
+        run(pointers([*given, *made]), work.ctypes.data, table.ctypes.data)
+        return made
+
+    return function

@@ -31,7 +31,6 @@ from adlab.ir.index import FrozenArray
 from adlab.ir.types import BOOL, Shape, Type, common_dtype, normalise_axes
 from adlab.transforms.loops import Loop as ScanLoop
 
-
 SQUARE = 8
 """Rows and columns of the squares in which matrices are transposed."""
 
@@ -323,7 +322,9 @@ class _Reader:
         trailing = [a for k, a in enumerate(rest) if all(b in axes for b in rest[k:])]
         if trailing and len(trailing) < len(axes) < len(rest):
             inner = self.reduce(name, x, tuple(trailing), type)
-            return self.reshaped(self.reduce(name, inner, axes[: -len(trailing)], type), Type(kept, type.dtype))
+            return self.reshaped(
+                self.reduce(name, inner, axes[: -len(trailing)], type), Type(kept, type.dtype)
+            )
         result = self.view(Value(Type(kept, type.dtype)))
         self.found.ops.append(Reduce(result.value, (x,), name, axes))
         return result
@@ -334,11 +335,7 @@ class _Reader:
 
     def reshaped(self, x: View, type: Type) -> View:
         """Return the view in another shape, or a copy where it is none."""
-        found = reshape(x, type.shape)
-        if found is None:
-            found = reshape(self.copied(x), type.shape)
-        assert found is not None  # noqa: S101 - a dense array has every shape
-        return found
+        return reshape(x, type.shape) or whole(self.copied(x).value, type.shape)
 
     def copied(self, x: View) -> View:
         """Return the elements in a row."""
@@ -425,7 +422,9 @@ class _Reader:
         b = slice_axes(b, (*_full(b.shape), None)) if vector_b else b
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         (m, k), n = a.shape[-2:], b.shape[-1]
-        if len(b.shape) == 2 and len(a.shape) > 2 and not (vector_a or vector_b):  # a stack of rows is one matrix
+        if (
+            len(b.shape) == 2 and len(a.shape) > 2 and not (vector_a or vector_b)
+        ):  # a stack of rows is one matrix
             rows = reshape(a, (size_of(a.shape[:-1]), k))
             if rows is not None:
                 flat = Type((rows.shape[0], n), sum_of)
@@ -518,7 +517,8 @@ def _places(view: View, index: Sequence[Any]) -> tuple[FrozenArray, View, list[i
     together = looked_up == list(range(looked_up[0], looked_up[-1] + 1))
     shape = np.broadcast_shapes(*(index[k].array.shape for k in arrays))
     table = np.zeros(shape, np.int64)
-    axis, kept = 0, []
+    axis = 0
+    kept: list[Any] = []
     for entry in index:
         if entry is None:
             kept.append(None)

@@ -10,7 +10,7 @@ import ctypes.util
 import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,24 +26,22 @@ OF_DOUBLES = re.compile(rb"double \((?:double, )+int __pyx_skip_dispatch\)")
 """The signature of a special function of real numbers."""
 
 
-def run_table(program: Program) -> tuple[np.ndarray[Any, Any], list[Any]]:
-    """Return the table that ``run`` takes, and what must stay alive as long as the code is used."""
-    held: list[Any] = []
-    words = np.zeros(max(len(program.table), 1), dtype=np.uint64)
-    for k, entry in enumerate(program.table):
+def run_table(table: Sequence[Outside], read: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Return the table that ``run`` takes; the literals must be kept alive as long as it is used."""
+    words = np.zeros(max(len(table), 1), dtype=np.uint64)
+    for k, entry in enumerate(table):
+        words[k] = read[entry.name].ctypes.data if entry.kind == "literal" else address(entry)
+    return words
+
+
+def literals(program: Program) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the data of the literals that the code reads: contiguous, aligned, in the dtype they compute with."""
+    found = {}
+    for entry in program.table:
         if entry.kind == "literal":
-            data = literal(program, int(entry.name))
-            held.append(data)
-            words[k] = data.ctypes.data
-        else:
-            words[k] = address(entry)
-    return words, held
-
-
-def literal(program: Program, index: int) -> np.ndarray[Any, Any]:
-    """Return a literal's data, contiguous and in the dtype it computes with."""
-    value, type = program.graph.constants[index]
-    return np.array(np.broadcast_to(value, type.shape), dtype=type.dtype, order="C")
+            value, type = program.graph.constants[int(entry.name)]
+            found[entry.name] = aligned_copy(np.broadcast_to(value, type.shape).astype(type.dtype))
+    return found
 
 
 @cache
@@ -91,6 +89,13 @@ def aligned(count: int) -> np.ndarray[Any, Any]:
     raw = np.empty(count + 64, dtype=np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + count]
+
+
+def aligned_copy(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a contiguous copy whose data starts at a multiple of 64."""
+    copy: np.ndarray[Any, Any] = aligned(array.nbytes).view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def pointers(arrays: Sequence[np.ndarray[Any, Any]]) -> Any:

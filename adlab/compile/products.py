@@ -27,6 +27,9 @@ from adlab.compile.views import View, merge_axes, strides_of
 DEPTH = 512
 """Steps along the common axis in one go."""
 
+ZEROS = 64
+"""Lanes of the widest row of a block, at least."""
+
 LARGEST = 2**23
 """Multiplications up to which a kernel of narrow vectors is as fast as BLAS."""
 
@@ -102,7 +105,9 @@ class Factors:
 Pointers = dict[str, str]
 
 
-def over_stack(body: Body, kind: Element, factors: Factors, at: Pointers, inside: Callable[[Pointers], None]) -> None:
+def over_stack(
+    body: Body, kind: Element, factors: Factors, at: Pointers, inside: Callable[[Pointers], None]
+) -> None:
     """Write the loops over a stack of products."""
     operands = factors.operands()
     lead = len(factors.shape) - 2
@@ -111,7 +116,10 @@ def over_stack(body: Body, kind: Element, factors: Factors, at: Pointers, inside
         loops.append(Loop(body, "0", str(length), 1, []))
         index = loops[-1].index
         moved = {name: step for (name, _), step in zip(operands, steps, strict=True) if step}
-        at = {**at, **{name: _address(body, kind, at[name], _times(body, index, s)) for name, s in moved.items()}}
+        at = {
+            **at,
+            **{name: _address(body, kind, at[name], _times(body, index, s)) for name, s in moved.items()},
+        }
     inside(at)
     for loop in reversed(loops):
         loop.close()
@@ -127,18 +135,85 @@ def _address(body: Body, kind: str, pointer: str, index: str) -> str:
     return pointer if index == "0" else body.emit(f"getelementptr {kind}, ptr {pointer}, i64 {index}", "at")
 
 
+# ------------------------------------------------------------------------------------------------------ tiles
+
+STEPS = ("along", "across", "down", "under", "before")
+"""Elements from one entry to the next: of a along the common axis and across rows; of rows of b, of c, of d."""
+
+
+def tile_parameters(kind: Element) -> list[str]:
+    """Return the parameters of a tile's function."""
+    return [
+        "ptr %c",
+        "ptr %a",
+        "ptr %b",
+        "ptr %d",
+        f"{kind} %alpha",
+        "i64 %depth",
+        *(f"i64 %{step}" for step in STEPS),
+    ]
+
+
+def write_tile(body: Body, kind: Element, rows: int, widths: Sequence[int]) -> None:
+    """Write the function of one block: c ← d + alpha·a·b.
+
+    Parameters
+    ----------
+    body : Body
+    kind : {"double", "float"}
+    rows : int
+    widths : sequence of int
+        Lanes of the vectors of a row.
+    """
+    emitters = [Emitter(Lanes(kind, width), body) for width in widths]
+    places = [sum(widths[:q]) for q in range(len(widths))]
+    starts = [_row(body, kind, "%a", r, "%across") for r in range(rows)]
+    zeros = [(E.lanes.type, E.constant(0.0)) for _ in range(rows) for E in emitters]
+    loop = Loop(body, "0", "%depth", 1, [("i64", "0"), ("ptr", "%b"), *zeros])
+    offset, b, *sums = loop.carried
+    right = [E.load(_address(body, kind, b, str(place))) for E, place in zip(emitters, places, strict=True)]
+    new = []
+    for r in range(rows):
+        x = Emitter(Lanes(kind), body).load(_address(body, kind, starts[r], offset))
+        splats = {E.lanes.width: "" for E in emitters}
+        for q, E in enumerate(emitters):
+            splats[E.lanes.width] = splats[E.lanes.width] or E.splat(x)
+            new.append(E.fmuladd(splats[E.lanes.width], right[q], sums[r * len(emitters) + q]))
+    further = [body.emit(f"add i64 {offset}, %along", "s"), _address(body, kind, b, "%down")]
+    sums = loop.close([*further, *new])[2:]
+    for r in range(rows):
+        to, of = _row(body, kind, "%c", r, "%under"), _row(body, kind, "%d", r, "%before")
+        for q, (E, place) in enumerate(zip(emitters, places, strict=True)):
+            before = E.load(_address(body, kind, of, str(place)))
+            x = E.fmuladd(E.splat("%alpha"), sums[r * len(emitters) + q], before)
+            E.store(x, _address(body, kind, to, str(place)))
+
+
+def _row(body: Body, kind: Element, pointer: str, r: int, step: str) -> str:
+    if r == 0:
+        return pointer
+    return _address(body, kind, pointer, step if r == 1 else body.emit(f"mul i64 {step}, {r}", "s"))
+
+
 # -------------------------------------------------------------------------------------------------- generated
+
+TileName = Callable[[int, Sequence[int]], str]
+"""Rows and widths of a tile to the name of its function."""
 
 
 class Kernel:
-    """The writer of a generated product; its parameters are %c, %a, %b, then %d and %alpha where they are used."""
+    """The writer of a generated product: loops over the tiles of the result.
 
-    def __init__(self, body: Body, kind: Element, factors: Factors, size: Tile) -> None:
-        self.body, self.kind, self.factors, self.tile = body, kind, factors, size
+    Its parameters are %c, %a, %b, then %d and %alpha where they are used.
+    """
+
+    def __init__(self, body: Body, kind: Element, factors: Factors, size: Tile, tile: TileName) -> None:
+        self.body, self.kind, self.factors, self.size, self.tile = body, kind, factors, size, tile
         self.lanes = size.bytes // Lanes(kind).bytes
         (self.m, self.k), self.n = factors.a.shape[-2:], factors.b.shape[-1]
-        self.a_steps, self.b_step = factors.a.strides[-2:], factors.b.strides[-2]
-        self.d_step = 0 if factors.addend is None else factors.addend.strides[-2]
+        self.across, self.along = factors.a.strides[-2:]
+        self.down = factors.b.strides[-2]
+        self.before = 0 if factors.addend is None else factors.addend.strides[-2]
 
     @property
     def parameters(self) -> list[str]:
@@ -151,106 +226,95 @@ class Kernel:
         at = {name: f"%{name}" for name, _ in self.factors.operands()}
         over_stack(self.body, self.kind, self.factors, at, self._parts)
 
-    def _parts(self, at: Pointers) -> None:
-        """Write the loop over parts of the common axis; each adds to what the parts before it left in the result."""
-        count = -(-self.k // DEPTH)
-        depth = -(-self.k // count)
-        last = (count - 1) * depth
-        self._columns(at, min(depth, self.k), first=True)
-        if count > 2:
-            loop = Loop(self.body, str(depth), str(last), depth, [])
-            self._columns(self._along(at, loop.index), depth, first=False)
-            loop.close()
-        if count > 1:
-            self._columns(self._along(at, str(last)), self.k - last, first=False)
+    @property
+    def zeros(self) -> str:
+        """The name of a row of negative zeros."""
+        return f"@zeros.{self.kind}"
 
-    def _along(self, at: Pointers, index: str) -> Pointers:
-        return {**at, "a": self._move(at["a"], index, self.a_steps[1]), "b": self._move(at["b"], index, self.b_step)}
+    def _alpha(self) -> str:
+        """Return what the product is scaled by."""
+        E = Emitter(Lanes(self.kind), self.body)
+        if not self.factors.scaled:
+            return E.constant(-1.0 if self.factors.negative else 1.0)
+        return E.neg("%alpha") if self.factors.negative else "%alpha"
+
+    def _parts(self, at: Pointers) -> None:
+        """Write the loop over parts of the common axis; each adds to what the parts before it left in the result.
+
+        Where there is no addend the first part is added to zeros, negative ones: they change nothing. They are one row of a
+        block, at which the addend's address stands still.
+        """
+        alpha, added = self._alpha(), "d" in at
+        first, before, moving = (at["d"], self.before, 1) if added else (self.zeros, 0, 0)
+        if self.k <= DEPTH:
+            self._columns({**at, "d": first}, str(self.k), alpha, str(before), str(moving))
+            return
+        carried = [("ptr", first), ("i64", str(before)), ("i64", str(moving))]
+        loop = Loop(self.body, "0", str(self.k), DEPTH, carried)
+        left = self.body.emit(f"sub i64 {self.k}, {loop.index}", "left")
+        short = self.body.emit(f"icmp ult i64 {left}, {DEPTH}", "short")
+        depth = self.body.emit(f"select i1 {short}, i64 {left}, i64 {DEPTH}", "depth")
+        moved = {
+            "a": self._move(at["a"], loop.index, self.along),
+            "b": self._move(at["b"], loop.index, self.down),
+        }
+        self._columns({**at, **moved, "d": loop.carried[0]}, depth, alpha, *loop.carried[1:])
+        loop.close([at["c"], str(self.n), "1"])
 
     def _move(self, pointer: str, index: str, step: int) -> str:
         return _address(self.body, self.kind, pointer, _times(self.body, index, step))
 
-    def _columns(self, at: Pointers, depth: int, *, first: bool) -> None:
+    def _columns(self, at: Pointers, depth: str, alpha: str, before: str, moving: str) -> None:
         """Write the loop over blocks of columns."""
-        wide = self.lanes * self.tile.vectors
+        wide = self.lanes * self.size.vectors
         main = self.n // wide * wide
 
         def block(index: str, widths: Sequence[int]) -> None:
-            moved = {name: self._move(at[name], index, 1) for name in at if name != "a"}
-            self._rows({**at, **moved}, widths, depth, first=first)
+            moved = {name: self._move(at[name], index, 1) for name in ("b", "c")}
+            d = _address(self.body, self.kind, at["d"], _times_value(self.body, index, moving))
+            self._rows({**at, **moved, "d": d}, widths, depth, alpha, before)
 
-        if main:
-            self._loop(main, wide, lambda index: block(index, [self.lanes] * self.tile.vectors))
-        if self.n != main:
-            rest = self.n - main
-            widths = [self.lanes] * (rest // self.lanes) + [rest % self.lanes] * (rest % self.lanes > 0)
-            block(str(main), widths)
+        self._loop(main, wide, lambda index: block(index, [self.lanes] * self.size.vectors))
+        rest = self.n - main
+        if rest:
+            block(
+                str(main), [self.lanes] * (rest // self.lanes) + [rest % self.lanes] * (rest % self.lanes > 0)
+            )
 
-    def _rows(self, at: Pointers, widths: Sequence[int], depth: int, *, first: bool) -> None:
+    def _rows(self, at: Pointers, widths: Sequence[int], depth: str, alpha: str, before: str) -> None:
         """Write the loop over blocks of rows."""
-        high = self.tile.rows
-        steps = {"a": self.a_steps[0], "c": self.n, "d": self.d_step}
+        high = self.size.rows
+        main = self.m // high * high
 
         def block(index: str, rows: int) -> None:
-            moved = {name: self._move(at[name], index, step) for name, step in steps.items() if name in at}
-            self._block({**at, **moved}, rows, widths, depth, first=first)
+            d = _address(self.body, self.kind, at["d"], _times_value(self.body, index, before))
+            c, a = self._move(at["c"], index, self.n), self._move(at["a"], index, self.across)
+            steps = [str(self.along), str(self.across), str(self.down), str(self.n), before]
+            given = [
+                *(f"ptr {x}" for x in (c, a, at["b"], d)),
+                f"{self.kind} {alpha}",
+                *(f"i64 {x}" for x in (depth, *steps)),
+            ]
+            self.body.lines.append(f"call void @{self.tile(rows, widths)}({', '.join(given)}, ptr %table)")
 
-        main = self.m // high * high
-        if main:
-            self._loop(main, high, lambda index: block(index, high))
+        self._loop(main, high, lambda index: block(index, high))
         if self.m != main:
             block(str(main), self.m - main)
 
     def _loop(self, stop: int, step: int, inside: Callable[[str], None]) -> None:
         if stop == step:
             inside("0")
-            return
-        loop = Loop(self.body, "0", str(stop), step, [])
-        inside(loop.index)
-        loop.close()
+        elif stop:
+            loop = Loop(self.body, "0", str(stop), step, [])
+            inside(loop.index)
+            loop.close()
 
-    def _block(self, at: Pointers, rows: int, widths: Sequence[int], depth: int, *, first: bool) -> None:
-        """Write one block of the result: the run along the common axis, then its end."""
-        emitters = [Emitter(Lanes(self.kind, width), self.body) for width in widths]
-        zeros = [(E.lanes.type, E.constant(0.0)) for _ in range(rows) for E in emitters]
-        loop = Loop(self.body, "0", str(depth), 1, [("ptr", at["a"]), ("ptr", at["b"]), *zeros])
-        a, b, *sums = loop.carried
-        sums = self._step(a, b, sums, rows, emitters)
-        further = [self._move(a, "1", self.a_steps[1]), self._move(b, "1", self.b_step)]
-        sums = loop.close([*further, *sums])[2:]
-        before, step = ("d", self.d_step) if first else ("c", self.n)
-        for r in range(rows):
-            c = self._move(at["c"], str(r), self.n)
-            d = self._move(at[before], str(r), step) if before in at else ""
-            place = 0
-            for q, E in enumerate(emitters):
-                x = sums[r * len(emitters) + q]
-                x = self._added(E, x, self._move(d, str(place), 1)) if d else x
-                E.store(x, self._move(c, str(place), 1))
-                place += E.lanes.width
 
-    def _step(self, a: str, b: str, sums: Sequence[str], rows: int, emitters: Sequence[Emitter]) -> list[str]:
-        """Write one step along the common axis; return the new sums."""
-        S, place, right, found = Emitter(Lanes(self.kind), self.body), 0, [], []
-        for E in emitters:
-            right.append(E.load(self._move(b, str(place), 1)))
-            place += E.lanes.width
-        for r in range(rows):
-            left = S.load(self._move(a, str(r), self.a_steps[0]))
-            splats: dict[int, str] = {}
-            for q, E in enumerate(emitters):
-                if E.lanes.width not in splats:
-                    splats[E.lanes.width] = E.splat(left)
-                found.append(E.fmuladd(splats[E.lanes.width], right[q], sums[r * len(emitters) + q]))
-        return found
-
-    def _added(self, E: Emitter, x: str, addend: str) -> str:
-        """Return the sum of what stands at an address and the product, scaled as it is wanted."""
-        before, factors = E.load(addend), self.factors
-        if not factors.scaled:
-            return E.sub(before, x) if factors.negative else E.add(before, x)
-        factor = E.splat("%alpha")
-        return E.fmuladd(E.neg(factor) if factors.negative else factor, x, before)
+def _times_value(body: Body, i: str, j: str) -> str:
+    """Return the product of two indices."""
+    if j.isdigit():
+        return _times(body, i, int(j)) if int(j) else "0"
+    return i if i == "0" else body.emit(f"mul nsw i64 {i}, {j}", "s")
 
 
 # ------------------------------------------------------------------------------------------------------- BLAS
@@ -275,6 +339,13 @@ class Constants:
         text = lanes.constant(value)
         return self._named(f"@{lanes.dtype}.{text}", f"{lanes.dtype} {text}")
 
+    def zeros(self, lanes: Lanes) -> None:
+        """Declare a row of negative zeros that products without an addend are added to."""
+        zeros = ", ".join([f"{lanes.dtype} {lanes.constant(-0.0)}"] * ZEROS)
+        self.lines[
+            f"@zeros.{lanes.dtype} = private unnamed_addr constant [{ZEROS} x {lanes.dtype}] [{zeros}], align 64"
+        ] = None
+
     def _named(self, name: str, value: str) -> str:
         self.lines[f"{name} = private unnamed_addr constant {value}"] = None
         return name
@@ -291,7 +362,15 @@ def blas(body: Body, constants: Constants, kind: Element, factors: Factors, at: 
     one, zero = constants.number(Lanes(kind), 1.0), constants.number(Lanes(kind), 0.0)
 
     def call(at: Pointers) -> None:
-        operands = [one, at["b"], constants.integer(step_b), at["a"], constants.integer(step_a), zero, at["c"]]
+        operands = [
+            one,
+            at["b"],
+            constants.integer(step_b),
+            at["a"],
+            constants.integer(step_a),
+            zero,
+            at["c"],
+        ]
         given = [*letters, *sizes, *operands, constants.integer(n)]
         body.lines.append(f"call void {pointer}({', '.join(f'ptr {x}' for x in given)})")
 

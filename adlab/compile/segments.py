@@ -8,7 +8,7 @@ the interpreter does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from adlab.compile.elements import is_native
 from adlab.compile.operations import WHOLE_ROWS
 from adlab.compile.tensor import inlined
 from adlab.ir.builder import INPUT
-from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Primitive
 
@@ -67,7 +66,10 @@ def segments(graph: Graph) -> tuple[Graph, list[NativePart | HostNode]]:
     """
     graph = inlined(graph)
     start = len(graph.inputs)
-    native = [graph.primitives[i] is INPUT or native_row(graph.primitives[i], dict(graph.params[i])) for i in range(len(graph))]
+    native = [
+        graph.primitives[i] is INPUT or native_row(graph.primitives[i], dict(graph.params[i]))
+        for i in range(len(graph))
+    ]
     stage = [0] * len(graph)
     for i in range(start, len(graph)):
         for j in graph.operands[i]:
@@ -147,7 +149,9 @@ class Segmented:
                     values[i] = NUMPY.apply(graph.primitives[i], xs, graph.params[i])
                 elif run is not None:
                     given = [
-                        np.ascontiguousarray(np.asarray(values[j], graph.types[j].dtype)).reshape(graph.types[j].shape)
+                        np.ascontiguousarray(np.asarray(values[j], graph.types[j].dtype)).reshape(
+                            graph.types[j].shape
+                        )
                         for j in part.reads
                     ]
                     for i, value in zip(part.writes, run(given), strict=True):

@@ -15,9 +15,7 @@ Inside = Callable[[Sequence[str], int], None]
 """What is written for so many elements side by side, given the addresses of the first."""
 
 
-def each(
-    body: Body, shape: Sequence[int], accesses: Sequence[Access], width: int, inside: Inside
-) -> None:
+def each(body: Body, shape: Sequence[int], accesses: Sequence[Access], width: int, inside: Inside) -> None:
     """Write loops over a shape, the innermost over vectors where all accesses allow it.
 
     Parameters

@@ -7,8 +7,9 @@ registers. The body of a `scan` is lowered by the same means to a function of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,24 @@ from adlab.compile import products
 from adlab.compile.absorption import absorb
 from adlab.compile.body import Body
 from adlab.compile.elements import apply, convert, element, memory
-from adlab.compile.emit import Emitter, Lanes, Loop
+from adlab.compile.emit import Element, Emitter, Lanes, Loop
 from adlab.compile.engine import Machine, host
 from adlab.compile.fusion import Group, Step, steps
-from adlab.compile.loops import Argument, Kernel, Number, Pointer, Scratch, write_group
+from adlab.compile.loops import Argument, Kernel, Pointer, Scratch, write_group
 from adlab.compile.memory import Lifetime, plan
-from adlab.compile.operations import Cumulate, Gather, Map, Op, Operations, Product, Repeat, Scatter, Turn, Value, operations
+from adlab.compile.operations import (
+    Cumulate,
+    Gather,
+    Map,
+    Op,
+    Operations,
+    Product,
+    Repeat,
+    Scatter,
+    Turn,
+    Value,
+    operations,
+)
 from adlab.compile.products import Constants, Tile, blas, generated, tile
 from adlab.compile.program import Outside, Program
 from adlab.compile.structure import write_copy, write_gather, write_running_sum, write_scatter, write_turn
@@ -32,10 +45,16 @@ from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
 from adlab.ir.index import FrozenArray
 from adlab.ir.types import BOOL, Type
+from adlab.transforms.loops import Loop as ScanLoop
 from adlab.transforms.scopes import expand
 
+LEVEL = 1
+"""How hard the code generator works: loops run as fast as with level 2, and are generated in less time."""
 
-def lower_tensor(graph: Graph, donate: Mapping[int, int] | None = None) -> Program:
+
+def lower_tensor(
+    graph: Graph, donate: Mapping[int, int] | None = None, machine: Machine | None = None
+) -> Program:
     """Lower a graph of arrays.
 
     Parameters
@@ -44,6 +63,8 @@ def lower_tensor(graph: Graph, donate: Mapping[int, int] | None = None) -> Progr
         Every row must have a native form; `adlab.compile.segments` cuts a graph where one has not.
     donate : mapping, optional
         Outputs that may be written over an input: output position to input position.
+    machine : Machine, optional
+        The processor to write for; by default this one.
 
     Returns
     -------
@@ -51,11 +72,13 @@ def lower_tensor(graph: Graph, donate: Mapping[int, int] | None = None) -> Progr
         Its graph has the same inputs and outputs; calls are inlined, and tables that loops need are among its literals.
     """
     graph = inlined(graph)
-    module = Module(host(), list(graph.constants))
+    module = Module(machine or host(), list(graph.constants))
     lowering = Lowering(module, graph, dict(donate or {}))
     text = lowering.write("run")
     whole = replace(graph, constants=tuple(module.literals))
-    return Program(whole, module.text(text), 2, lowering.work_bytes, tuple(module.table), dict(donate or {}))
+    return Program(
+        whole, module.text(text), LEVEL, lowering.work_bytes, tuple(module.table), dict(donate or {})
+    )
 
 
 def inlined(graph: Graph) -> Graph:
@@ -112,16 +135,28 @@ class Module:
         self.literals.append(constant)
         return Outside("literal", str(len(self.literals) - 1))
 
-    def kernel(self, body: Body, parameters: Sequence[str]) -> str:
+    @property
+    def driving(self) -> str:
+        """What functions are marked with that call others and compute little: they are generated in the least time."""
+        return f"{self.attributes} noinline optnone"
+
+    def kernel(self, body: Body, parameters: Sequence[str], *, driving: bool = False) -> str:
         """Return the name of a loop's function."""
-        text = body.function(f"void @({', '.join([*parameters, 'ptr %table'])})", self.attributes)
+        attributes = self.driving if driving else self.attributes
+        text = body.function(f"void @({', '.join([*parameters, 'ptr %table'])})", attributes)
         self.declarations |= body.declarations
         return self.kernels.setdefault(text[text.index("(") :], f"loop{len(self.kernels)}")
+
+    def tile_function(self, kind: Element, rows: int, widths: Sequence[int]) -> str:
+        """Return the name of the function of a block of a product."""
+        body = self.body()
+        products.write_tile(body, kind, rows, widths)
+        return self.kernel(body, products.tile_parameters(kind))
 
     def text(self, run: str) -> str:
         """Return the whole module."""
         kernels = [f"define internal void @{name}{text}" for text, name in self.kernels.items()]
-        return "\n".join([*self.constants.lines.values(), *self.declarations, *kernels, *self.bodies, run])
+        return "\n".join([*self.constants.lines, *self.declarations, *kernels, *self.bodies, run])
 
 
 class Lowering:
@@ -137,12 +172,14 @@ class Lowering:
         self.body = module.body()
         self.numbers: dict[tuple[int, int], str] = {}
         self.outputs = {value: k for k, value in enumerate(self.operations.outputs)}
-        self.late = {self.operations.outputs[k]: k for k, i in donate.items() if not self._may_overwrite(k, i)}
+        self.late = {
+            self.operations.outputs[k]: k for k, i in donate.items() if not self._may_overwrite(k, i)
+        }
         for value in self.late:
             del self.outputs[value]
         self.stored, self.in_memory = self._uses()
         self.kernels: dict[int, Kernel] = {}
-        self.repeated: dict[int, Lowering] = {}
+        self.repeated: dict[int, tuple[Lowering, ScanLoop]] = {}
 
     def write(self, name: str) -> str:
         """Return the text of the function."""
@@ -152,7 +189,7 @@ class Lowering:
                     step.work, self.operations, self.stored, self.module.tile.bytes, self.module.body()
                 )
             elif isinstance(step.work, Repeat):
-                self.repeated[slot] = self._lower_body(step.work)
+                self.repeated[slot] = (self._lower_body(step.work), step.work.loop)
         self.places, self.work_bytes = plan(self._lifetimes())
         for slot, step in enumerate(self.steps):
             if slot in self.kernels:
@@ -163,12 +200,14 @@ class Lowering:
                 self._number_operation(op)
         self._guards()
         for value, k in self.late.items():
-            self._copy(self._argument(len(self.graph.inputs) + k), self._address(value), self.values[value].type)
+            self._copy(
+                self._argument(len(self.graph.inputs) + k), self._address(value), self.values[value].type
+            )
         self.body.lines.append("ret i32 0")
         self.module.declarations |= self.body.declarations
         linkage = "" if name == "run" else "internal "
         return self.body.function(
-            f"{linkage}i32 @{name}(ptr %args, ptr %work, ptr %table)", self.module.attributes
+            f"{linkage}i32 @{name}(ptr %args, ptr %work, ptr %table)", self.module.driving
         )
 
     # ------------------------------------------------------------------------------------------------- memory
@@ -205,16 +244,17 @@ class Lowering:
         last.update((view.value, len(self.steps)) for view in self.operations.guards)
         last.update((value, len(self.steps)) for value in self.late)
         found = [
-            Lifetime(value, _bytes(self.values[value].type), slot, last[value], tuple(self._heirs(slot, value)))
+            Lifetime(
+                value, _bytes(self.values[value].type), slot, last[value], tuple(self._heirs(slot, value))
+            )
             for value, slot in first.items()
             if value in self.stored and value not in self.outputs
         ]
         for slot, kernel in self.kernels.items():
             scratch = [argument for argument in kernel.arguments if isinstance(argument, Scratch)]
             found += [Lifetime((slot, s.value), s.bytes, slot, slot) for s in scratch]
-        for slot, inner in self.repeated.items():
+        for slot, (inner, loop) in self.repeated.items():
             found.append(Lifetime((slot, "work"), inner.work_bytes, slot, slot))
-            loop = self._repeat(slot).loop
             for k, type in enumerate(loop.body.input_types[: loop.carries]):
                 found += [Lifetime((slot, k, turn), _bytes(type), slot, slot) for turn in (0, 1)]
         return found
@@ -226,7 +266,11 @@ class Lowering:
             found = step.work.heirs(value)
         elif isinstance(step.work, Product) and value == step.work.result:
             addend, (a, b, *_) = step.work.factors.addend, step.work.reads
-            if addend is not None and _complete(self.values, addend) and addend.value not in (a.value, b.value):
+            if (
+                addend is not None
+                and _complete(self.values, addend)
+                and addend.value not in (a.value, b.value)
+            ):
                 found = [addend.value]
         behind = {view.value for op in step.numbers for view in op.reads}
         return [operand for operand in found if operand not in behind]
@@ -242,11 +286,6 @@ class Lowering:
             return False
         beside = slots[0] in reading
         return not beside or (len(slots) == 1 and given in self._heirs(slots[0], value))
-
-    def _repeat(self, slot: int) -> Repeat:
-        work = self.steps[slot].work
-        assert isinstance(work, Repeat)  # noqa: S101 - only their slots are asked for
-        return work
 
     def _address(self, value: int, offset: int = 0) -> str:
         """Return the address of an element of a value."""
@@ -268,7 +307,9 @@ class Lowering:
         return self.body.on_entry(f"load ptr, ptr {place}, align 8", "array")
 
     def _work(self, offset: int) -> str:
-        return self.body.on_entry(f"getelementptr i8, ptr %work, i64 {offset}", "buffer") if offset else "%work"
+        return (
+            self.body.on_entry(f"getelementptr i8, ptr %work, i64 {offset}", "buffer") if offset else "%work"
+        )
 
     # ------------------------------------------------------------------------------------------------- loops
 
@@ -329,41 +370,61 @@ class Lowering:
             self._product(op)
             return
         pointers = [self._address(v.value, v.offset) for v in op.reads]
-        if isinstance(op, Turn):
-            write_turn(op, self.operations, self.body, self._address(op.result), pointers[0])
-        elif isinstance(op, Repeat):
+        if isinstance(op, Repeat):
             self._write_repeat(slot, op, pointers)
-        elif isinstance(op, (Gather, Scatter, Cumulate)):
-            self._write_structure(op, pointers[0])
+        elif isinstance(op, (Turn, Gather, Scatter, Cumulate)):
+            start = op.target.offset if isinstance(op, (Gather, Scatter)) else 0
+            self._move(lambda body: self._moving(op, body), self._address(op.result, start), pointers[0])
+
+    def _move(self, write: Callable[[Body], None], target: str, source: str) -> None:
+        """Write the call of a function from %source to %target."""
+        body = self.module.body()
+        write(body)
+        name = self.module.kernel(body, ["ptr %target", "ptr %source"])
+        self.body.lines.append(f"call void @{name}(ptr {target}, ptr {source}, ptr %table)")
+
+    def _moving(self, op: Turn | Gather | Scatter | Cumulate, body: Body) -> None:
+        """Write an operation that moves elements, from %source to %target."""
+        if isinstance(op, Turn):
+            write_turn(op, self.operations, body, "%target", "%source")
+            return
+        width = self._width(self.values[op.result].type)
+        if isinstance(op, Cumulate):
+            write_running_sum(op, self.operations, body, "%target", "%source", width)
+            return
+        table = body.outside(self.module.literal(_table(op.table)))
+        if isinstance(op, Gather):
+            write_gather(op, self.operations, body, table, "%target", "%source", width)
+        else:
+            write_scatter(op, self.operations, body, table, "%target", "%source", width)
+
+    def _width(self, type: Type) -> int:
+        return 2 * self.module.tile.bytes // max(type.dtype.itemsize, 4)
 
     def _product(self, op: Product) -> None:
         """Write the call of a product."""
         factors, kind = op.factors, element(self.values[op.result].type.dtype)
         names = [name for name, _ in factors.operands()]
-        at = [self._address(op.result), *(self._address(v.value, v.offset) for v in op.reads[: len(names) - 1])]
+        at = [
+            self._address(op.result),
+            *(self._address(v.value, v.offset) for v in op.reads[: len(names) - 1]),
+        ]
         (m, k), n = factors.a.shape[-2:], factors.b.shape[-1]
         if not generated(self.module.tile, m, k, n):
             blas(self.body, self.module.constants, kind, factors, dict(zip(names, at, strict=True)))
             return
-        written = products.Kernel(self.module.body(), kind, factors, self.module.tile)
+        written = products.Kernel(
+            self.module.body(), kind, factors, self.module.tile, partial(self.module.tile_function, kind)
+        )
         written.write()
+        self.module.constants.zeros(Lanes(kind))
         given = [f"ptr {pointer}" for pointer in at]
         if factors.scaled:
             number, wanted = op.reads[-1], self.values[op.result].type.dtype
             x = convert(self.body, self._number(number), self.values[number.value].type.dtype, wanted, 1)
             given.append(f"{kind} {x}")
-        name = self.module.kernel(written.body, written.parameters)
+        name = self.module.kernel(written.body, written.parameters, driving=True)
         self.body.lines.append(f"call void @{name}({', '.join([*given, 'ptr %table'])})")
-
-    def _write_structure(self, op: Gather | Scatter | Cumulate, source: str) -> None:
-        width = 2 * self.module.tile.bytes // max(self.values[op.result].type.dtype.itemsize, 4)
-        if isinstance(op, Cumulate):
-            write_running_sum(op, self.operations, self.body, self._address(op.result), source, width)
-            return
-        table = self.body.outside(self.module.literal(_table(op.table)))
-        target = self._address(op.result, op.target.offset)
-        write = write_gather if isinstance(op, Gather) else write_scatter
-        write(op, self.operations, self.body, table, target, source, width)  # type: ignore[arg-type]
 
     def _lower_body(self, op: Repeat) -> Lowering:
         """Return the lowered body of a loop, which computes the carries and what is wanted of the rest."""
@@ -382,7 +443,7 @@ class Lowering:
 
     def _write_repeat(self, slot: int, op: Repeat, given: list[str]) -> None:
         """Write a loop: the body is called with the addresses of this turn's carries, entries and contributions."""
-        loop, body, inner = op.loop, self.body, self.repeated[slot]
+        loop, body, inner = op.loop, self.body, self.repeated[slot][0]
         types = loop.body.input_types
         wanted = [j for j in op.by_output if j >= loop.carries]
         last, count = loop.carries + loop.slices, len(types)
@@ -420,11 +481,11 @@ class Lowering:
         return self.body.emit(f"getelementptr i8, ptr {pointer}, i64 {step}", "entry")
 
     def _copy(self, target: str, source: str, type: Type) -> None:
+        """Write the copying of an array."""
         steps = strides_of(type.shape)
-        width = 2 * self.module.tile.bytes // 8
-        to, of = Access(target, steps, type.dtype), Access(source, steps, type.dtype)
+        to, of = Access("%target", steps, type.dtype), Access("%source", steps, type.dtype)
         if type.size:
-            write_copy(self.body, type.shape, to, of, width)
+            self._move(lambda body: write_copy(body, type.shape, to, of, self._width(type)), target, source)
 
     def _guards(self) -> None:
         """Write the checks of the comparisons that the trace followed."""

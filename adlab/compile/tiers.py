@@ -74,4 +74,4 @@ def _compiled(answer: Callable[..., Any], args: Sequence[Any]) -> Callable[..., 
     if recording.captured or len(recording.graph) > MOST_NODES:
         return None
     made = compile_graph(recording.graph)
-    return None if made.stats.kind == "interpreted" else made  # type: ignore[no-any-return]
+    return None if made.stats.kind == "interpreted" else made

@@ -53,7 +53,9 @@ class Row:
     def shuffle(self, x: str, y: str, lanes: Sequence[int]) -> str:
         """Return elements picked from two vectors, those of the second counted on."""
         mask = ", ".join(f"i32 {k}" for k in lanes)
-        return self.body.emit(f"shufflevector {self.type} {x}, {self.type} {y}, <{self.count} x i32> <{mask}>")
+        return self.body.emit(
+            f"shufflevector {self.type} {x}, {self.type} {y}, <{self.count} x i32> <{mask}>"
+        )
 
     @property
     def _align(self) -> int:

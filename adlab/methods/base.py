@@ -20,7 +20,7 @@ from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Traced
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
-from adlab.ir.types import BOOL, Shape, Type
+from adlab.ir.types import BOOL, FLOAT64, Shape, Type
 from adlab.transforms.batch import BatchAlgebra, lanes_at_once
 from adlab.transforms.evaluation import as_result, fit
 
@@ -218,10 +218,11 @@ def position_of(graph: Graph, which: int | str) -> int:
 def seed(algebra: Algebra, type: Type, element: int) -> Any:
     """Return the basis value with a one at a flat position.
 
-    For a scalar it is 1, in a trace the bare integer, with which rules write no multiplication.
+    For a scalar it is 1; in a trace of float64 the bare integer, with which rules write no multiplication, and which
+    would turn one of float32 into float64.
     """
     if not type.shape:
-        return 1 if isinstance(algebra, GraphAlgebra) else type.dtype.type(1)
+        return 1 if isinstance(algebra, GraphAlgebra) and type.dtype == FLOAT64 else type.dtype.type(1)
     basis = np.zeros(type.size, type.dtype)
     basis[element] = 1
     return basis.reshape(type.shape)

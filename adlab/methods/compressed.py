@@ -7,6 +7,7 @@ with the function they belong to, in a `Plans`, for as long as the program stays
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -22,7 +23,7 @@ from adlab.ir.types import Type
 from adlab.methods.direction import choose_direction
 from adlab.transforms.batch import BatchAlgebra, lanes_at_once
 from adlab.transforms.colouring import Compression, Reads, by_columns, by_rows, compress_hessian, peeled
-from adlab.transforms.evaluation import evaluate_checked
+from adlab.transforms.evaluation import algebra_for, evaluate_checked
 from adlab.transforms.sparsity import hessian_pattern, jacobian_pattern, last_uses
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep, site_of
 
@@ -64,6 +65,21 @@ class Plan:
             if 0 <= i < len(self.graph):
                 found[i].append(j)
         return found
+
+    @cached_property
+    def empty(self) -> Any:
+        """The derivative as a ``csr_array`` without its numbers."""
+        from scipy.sparse import csr_array
+
+        pattern = self.compression.pattern
+        data = np.zeros(pattern.nonzeros)
+        return csr_array((data, pattern.indices.copy(), pattern.indptr.copy()), shape=pattern.shape)
+
+    def filled(self, data: np.ndarray[Any, Any]) -> Any:
+        """Return the derivative with these numbers, in arrays of its own; SciPy looked at the pattern once."""
+        whole = copy(self.empty)
+        whole.data, whole.indices, whole.indptr = data, whole.indices.copy(), whole.indptr.copy()
+        return whole
 
     def fits(self, graph: Graph, wrt: tuple[int, ...]) -> bool:
         """Return whether the plan is one for this program."""
@@ -213,6 +229,33 @@ def compressed_derivative(plan: Plan, args: Sequence[Any]) -> np.ndarray[Any, An
     return data
 
 
+def traced_derivative(plan: Plan, args: Sequence[Any]) -> Any:
+    """Return the same numbers, computed in whatever the arguments are: over traced values, a graph to be compiled.
+
+    All passes of a direction are taken at once, and the numbers picked from their results in one go.
+    """
+    graph, found, carrier = plan.graph, plan.compression, algebra_for(args)
+    values = evaluate_checked(graph, carrier, args)
+    parts, places, before = [], np.zeros(found.pattern.nonzeros, np.int64), 0
+    for colours, reads, passes in (
+        (found.forward, found.from_forward, _forward_pass),
+        (found.reverse, found.from_reverse, _reverse_pass),
+    ):
+        if not colours:
+            continue
+        algebra = carrier if colours == 1 else BatchAlgebra(carrier, colours)
+        results = passes(plan, algebra, values, 0)
+        width = results.shape[1]
+        here: Any = slice(None) if reads.entries is None else reads.entries
+        places[here] = before + reads.passes * width + reads.elements
+        parts.append(results.reshape(-1))
+        before += colours * width
+    if not parts:
+        return np.zeros(found.pattern.nonzeros)
+    flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return flat if np.array_equal(places, np.arange(before)) else flat[places]
+
+
 def _read(data: Any, reads: Reads, passes: Iterator[tuple[int, Any]]) -> None:
     """Put the numbers of some passes in their places."""
     entries, whose, elements, straight = reads
@@ -259,13 +302,15 @@ def _single_run(plan: Plan, args: Sequence[Any]) -> Iterator[tuple[int, Any]]:
 
 def _forward_passes(plan: Plan, values: Sequence[Any]) -> Iterator[tuple[int, Any]]:
     """Yield the first colour of a run of passes, and for each pass the tangents of all outputs in one row."""
+    for start, _, algebra in _runs(plan.graph, plan.compression.forward):
+        yield start, _forward_pass(plan, algebra, values, start)
+
+
+def _forward_pass(plan: Plan, algebra: Any, values: Sequence[Any], start: int) -> Any:
     graph = plan.graph
-    for start, _, algebra in _runs(graph, plan.compression.forward):
-        tangents = forward_sweep(graph, algebra, values, _input_seeds(plan, algebra, start))
-        yield (
-            start,
-            _gathered(algebra, [tangents[j] if j >= 0 else None for j in graph.outputs], graph.output_types),
-        )
+    tangents = forward_sweep(graph, algebra, values, _input_seeds(plan, algebra, start))
+    parts = [tangents[j] if j >= 0 else None for j in graph.outputs]
+    return _gathered(algebra, parts, graph.output_types)
 
 
 def _input_seeds(plan: Plan, algebra: Any, start: int) -> list[Any]:
@@ -279,15 +324,18 @@ def _input_seeds(plan: Plan, algebra: Any, start: int) -> list[Any]:
 
 def _reverse_passes(plan: Plan, values: Sequence[Any]) -> Iterator[tuple[int, Any]]:
     """Yield the same for adjoints of the inputs."""
+    for start, _, algebra in _runs(plan.graph, plan.compression.reverse):
+        yield start, _reverse_pass(plan, algebra, values, start)
+
+
+def _reverse_pass(plan: Plan, algebra: Any, values: Sequence[Any], start: int) -> Any:
     graph = plan.graph
-    parts = spans(graph.output_types)
-    for start, _, algebra in _runs(graph, plan.compression.reverse):
-        seeds = [
-            (j, _seeds(algebra, plan.compression.rows[span], start, type))
-            for j, span, type in zip(graph.outputs, parts, graph.output_types, strict=True)
-        ]
-        adjoints = reverse_sweep(graph, algebra, values, seeds, plan.wrt)
-        yield start, _gathered(algebra, [adjoints[k] for k in plan.wrt], [graph.types[k] for k in plan.wrt])
+    seeds = [
+        (j, _seeds(algebra, plan.compression.rows[span], start, type))
+        for j, span, type in zip(graph.outputs, spans(graph.output_types), graph.output_types, strict=True)
+    ]
+    adjoints = reverse_sweep(graph, algebra, values, seeds, plan.wrt)
+    return _gathered(algebra, [adjoints[k] for k in plan.wrt], [graph.types[k] for k in plan.wrt])
 
 
 def _runs(graph: Graph, colours: int) -> Iterator[tuple[int, int, Any]]:
@@ -320,7 +368,7 @@ def _gathered(algebra: Any, parts: Sequence[Any], types: Sequence[Type]) -> Any:
         if part is None:
             flat.append(np.zeros((count, type.size), type.dtype))
             continue
-        value = algebra.spread(part) if isinstance(algebra, BatchAlgebra) else np.asarray(part)
+        value = algebra.spread(part) if isinstance(algebra, BatchAlgebra) else part
         flat.append(np.reshape(value, (count, type.size)))
     return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
@@ -334,4 +382,5 @@ __all__ = [
     "plan_jacobian",
     "same_program",
     "spans",
+    "traced_derivative",
 ]

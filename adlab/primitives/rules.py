@@ -18,7 +18,7 @@ import numpy as np
 from adlab.errors import MissingRuleError
 from adlab.ir.constant import Constant
 from adlab.ir.primitive import Site
-from adlab.ir.types import BOOL, Shape, Type, common_dtype, normalise_axes, reduced_shape
+from adlab.ir.types import BOOL, FLOAT32, Shape, Type, common_dtype, normalise_axes, reduced_shape
 
 Partial = Callable[..., Any]
 """A function of ``(A, y, *xs)``: the derivative of the result ``y`` by one operand."""
@@ -88,6 +88,13 @@ def narrowed(A: Any, cotangent: Any, site: Site, position: int) -> Any:
     return cotangent if A.dtype(cotangent) == dtype else A.cast(cotangent, dtype=dtype.name)
 
 
+def typed_seed(A: Any, cotangent: Any, site: Site) -> Any:
+    """Return a seed that is a bare integer as float32 where the result is: a structural rule would make it float64."""
+    if type(cotangent) is int and site.type.dtype == FLOAT32:
+        return A.constant(Constant(cotangent, Type((), FLOAT32)))
+    return cotangent
+
+
 def literal(A: Any, value: float, like: Any) -> Any:
     """Return a literal that computes in the dtype of ``like``.
 
@@ -152,7 +159,8 @@ class Linear:
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the transpose applied to the cotangent."""
-        return narrowed(A, self.transpose(A, cotangent, position, site), site, position)
+        seed = typed_seed(A, cotangent, site)
+        return narrowed(A, self.transpose(A, seed, position, site), site, position)
 
 
 @dataclass(frozen=True)
@@ -172,7 +180,8 @@ class Bilinear:
 
     def vjp(self, A: Any, site: Site, cotangent: Any, position: int) -> Any:
         """Return the transpose applied to the cotangent."""
-        return narrowed(A, self.transpose(A, cotangent, position, site), site, position)
+        seed = typed_seed(A, cotangent, site)
+        return narrowed(A, self.transpose(A, seed, position, site), site, position)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,11 @@ def _step(A, rng, values):
 
 
 def _some_axes(rng, a):
-    return tuple(sorted(rng.choice(a.ndim, rng.integers(a.ndim + 1), replace=False).tolist())) if a.ndim else None
+    return (
+        tuple(sorted(rng.choice(a.ndim, rng.integers(a.ndim + 1), replace=False).tolist()))
+        if a.ndim
+        else None
+    )
 
 
 def _last(a):

@@ -6,7 +6,7 @@ import numpy as np
 
 from adlab.algebra.numpy import NUMPY
 from adlab.compile.engine import host, load, object_code
-from adlab.compile.outside import aligned, pointers, run_table
+from adlab.compile.outside import aligned, literals, pointers, run_table
 from adlab.compile.tensor import lower_tensor
 
 TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}
@@ -15,12 +15,14 @@ TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}
 class Native:
     """A graph lowered, loaded and ready to be called with NumPy arrays."""
 
-    def __init__(self, graph, donate=None):
-        self.program = lower_tensor(graph, donate)
+    def __init__(self, graph, donate=None, machine=None):
+        machine = machine or host()
+        self.program = lower_tensor(graph, donate, machine)
         self.graph = self.program.graph
         self.donate = donate or {}
-        self.code = load(object_code(self.program.text, self.program.level, host()))
-        self.table, self.held = run_table(self.program)
+        self.code = load(object_code(self.program.text, self.program.level, machine))
+        self.literals = literals(self.program)
+        self.table = run_table(self.program.table, self.literals)
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         self.run = signature(self.code.addresses["run"])
         self.status = None
@@ -58,9 +60,9 @@ def assert_same(got, wanted, tolerance=None):
             np.testing.assert_allclose(x, y, rtol=close, atol=close)
 
 
-def check(graph, *inputs, tolerance=None, donate=None):
+def check(graph, *inputs, tolerance=None, donate=None, machine=None):
     """Run a graph natively and interpreted, and compare; return the native function."""
-    native = Native(graph, donate)
+    native = Native(graph, donate, machine)
     wanted = interpreted(graph, inputs)
     assert_same(native(*inputs), wanted, tolerance)
     assert native.status == 0

@@ -95,6 +95,15 @@ def test_arrays_are_read_where_they_lie_and_converted_where_they_do_not_fit():
             made(bad, 4.0)
 
 
+LARGE = np.linspace(-1, 1, 1200).reshape(40, 30)
+
+
+def frozen(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
 class Sub(np.ndarray):
     """A subclass of arrays, which the entry does not know."""
 
@@ -174,13 +183,17 @@ def test_several_threads_call_and_compile():
 
 def test_fuzz_of_wrong_types_counts_shapes_and_lifetimes():
     rng = np.random.default_rng(7)
+    shared = LARGE.copy()
     functions = [
         compiled(lambda a, b: (a * b, a - b), 1.0, 2.0),
         compiled(lambda x, a: (np.stack([x[0] * a, x[1]]), x[2]), np.ones(3), 1.0),
         compiled(lambda p: [p["a"] * p["b"][0], p["b"][1]], {"a": 1.0, "b": (1.0, 2.0)}),
+        native.compile_graph(ad.graph(lambda w, g: (w - 0.5 * g, g @ w.T), LARGE, LARGE), {0: 0}),
     ]
     right = [(1.5, 2.5), (np.arange(3.0), 0.5), ({"a": 2.0, "b": (3.0, 4.0)},)]
+    right.append((LARGE.copy(), LARGE))
     answers = [repr(f(*args)) for f, args in zip(functions, right, strict=True)]
+    right[3][0][...] = LARGE
     makers = [
         lambda: float(rng.normal()), lambda: int(rng.integers(-5, 5)), lambda: None, lambda: "x" * int(rng.integers(5)),
         lambda: rng.normal(size=tuple(rng.integers(0, 4, size=int(rng.integers(0, 4))))),
@@ -190,9 +203,11 @@ def test_fuzz_of_wrong_types_counts_shapes_and_lifetimes():
         lambda: np.float32(1), lambda: np.bool_(True), lambda: np.array(1.0), lambda: np.array([None, 1, 2]),
         lambda: memoryview(b"abc"), lambda: np.empty(3).view(Sub), lambda: float, lambda: b"ab", lambda: {1.0},
         lambda: np.array([(1, 2.0)], dtype="i4,f8"), lambda: np.array(["2020"], dtype="M8[D]"), lambda: range(3),
+        lambda: LARGE.copy(), lambda: np.asfortranarray(LARGE), lambda: frozen(LARGE), lambda: shared, lambda: shared[::-1],
+        lambda: LARGE.astype(np.float32), lambda: LARGE[:, :-1],
     ]  # fmt: skip
-    for attempt in range(10_000):
-        f = functions[attempt % 3]
+    for attempt in range(100_000):
+        f = functions[attempt % len(functions)]
         args = [makers[int(rng.integers(len(makers)))]() for _ in range(int(rng.integers(0, 4)))]
         try:
             f(*args)

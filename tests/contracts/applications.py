@@ -210,7 +210,7 @@ APPLICATIONS = {
         on((2, 2, 2)),
         on(np.zeros((2, 2)), second=False),
     ),
-    "cofactors": (on(SQUARE), on((2, 2)), on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]))),
+    "cofactors": (on(SQUARE), on((1, 1)), on((2, 2)), on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]))),
     "slogdet": (on(SQUARE), on(-SQUARE), on((2, 2, 2))),
     "cholesky": (on(POSITIVE), on(POSITIVE[:1, :1]), on(np.stack([POSITIVE[:2, :2], POSITIVE[1:, 1:]]))),
     "eigh": (on(SQUARE), on(SQUARE[:1, :1]), on(np.stack([SQUARE[:2, :2], SQUARE[1:, 1:]]))),

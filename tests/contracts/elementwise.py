@@ -9,7 +9,15 @@ from itertools import product
 import numpy as np
 from contracts.graphs import forward, gradient_graph, one_node, ones, reverse, run, tangent_graph
 from contracts.oracles import mpmath_algebra, partial, second_partial, sympy_algebra, value
-from contracts.points import all_points, draw, generator, inner_points, input_type, smooth_positions
+from contracts.points import (
+    all_points,
+    draw,
+    generator,
+    inner_points,
+    input_type,
+    moderate_points,
+    smooth_positions,
+)
 
 from adlab.algebra.dual import Dual, DualAlgebra
 from adlab.algebra.numpy import NUMPY
@@ -227,6 +235,9 @@ def check_dtypes(row):
                 forward_sweep(graph, NUMPY, values, vs)[-1],
                 dual_run(graph, NUMPY, xs, vs)[-1].tangent,
             ]
+            for k in smooth:
+                alone = [v if j == k else None for j, v in enumerate(vs)]
+                tangents.append(forward_sweep(graph, NUMPY, values, alone)[-1])
             if tangents[0] is not None and smooth == [0]:
                 tangents += run(tangent_graph(graph, 0), NUMPY, xs)
             for tangent in tangents:
@@ -258,10 +269,7 @@ def check_modes_and_orders(row):
     gradient = gradient_graph(graph, smooth)
     reverse_twice = [gradient_graph(gradient, smooth, output) for output in range(len(smooth))]
     forward_twice = [tangent_graph(gradient, k) for k in smooth]
-    points = inner_points(row, 2) + [
-        xs for xs in row.domain.samples if all(x == 0 or 0.1 < abs(x) < 10 for x in xs)
-    ]
-    for xs in points:
+    for xs in moderate_points(row):
         algebra = mpmath_algebra(40)
         exact = [algebra.number(x) for x in xs]
         first = [partial(row, xs, k) for k in smooth]

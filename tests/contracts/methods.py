@@ -13,7 +13,7 @@ from contracts import structural
 from contracts.applications import APPLICATIONS
 from contracts.graphs import gradient_graph, one_node, traced
 from contracts.oracles import partial, second_partial
-from contracts.points import inner_points, input_type, smooth_positions
+from contracts.points import inner_points, input_type, moderate_points, smooth_positions
 from contracts.rows import ELEMENTWISE
 
 from adlab.errors import InputError, MethodError
@@ -31,16 +31,21 @@ EXACT = {FLOAT64: 1e-11, FLOAT32: 1e-4}
 DIFFERENCE = {FLOAT64: 1e-7, FLOAT32: 1e-2}
 SECOND_DIFFERENCE = {FLOAT64: 1e-5, FLOAT32: 5e-2}
 ELEMENTS = 8
-"""Examples of second order have at most so many elements: symbolic Hessians of more take long."""
+"""Examples of second order have at most so many elements: Hessians of more take long."""
 
 
 class Exemption(NamedTuple):
-    """A row on which a method is not defined: why, what happens there instead, and at which orders."""
+    """A row on which a method is not defined: why, what happens there instead, at which orders and points."""
 
     reason: str
     error: type[Exception]
     words: str
     orders: tuple[int, ...] = (1, 2)
+    points: tuple[tuple[float, ...], ...] | None = None
+
+    def covers(self, order, case):
+        """Return whether the exemption is about a case; without points of its own it is about all."""
+        return order in self.orders and (self.points is None or case.args[1] in self.points)
 
 
 def _exemptions():
@@ -59,6 +64,9 @@ def _exemptions():
         yield (name, "symbolic"), Exemption(reason, MethodError, "have no formula in symbols")
         reason = "its vectors of complex matrices are made with a conjugate, which is not analytic"
         yield (name, COMPLEX), Exemption(reason, MethodError, "which is not analytic")
+    for name, points in (("sinc", ((0.0,),)), ("rgamma", ((0.0,), (-1.0,), (-2.0,)))):
+        reason = "SymPy's formula of the derivative is 0/0 or a difference of poles there, so it is NaN and says no value"
+        yield (name, "symbolic"), Exemption(reason, AssertionError, r"\[nan\]", points=points)
     for way in ("numerical", "symbolic", REFERENCE):
         reason = "rules take its operand for a constant, which one who sees its values only cannot know"
         orders = (1,) if way == REFERENCE else (1, 2)
@@ -107,24 +115,34 @@ def assert_close(way, graph, found, expected, order, what):
     tolerance = tables.get(way, EXACT).get(coarsest(graph), EXACT[FLOAT64])
     found, expected = np.ravel(np.asarray(found, float)), np.ravel(np.asarray(expected, float))
     assert found.shape == expected.shape, f"{what}: {found.shape}, not {expected.shape}"
-    assert np.all(np.isfinite(found) == np.isfinite(expected)), f"{what}: {found}, not {expected}"
     allowed = tolerance * np.maximum(1, np.abs(expected))
-    assert np.all(np.abs(found - expected) <= allowed), f"{what}: {found}, not {expected}"
+    same = (np.abs(found - expected) <= allowed) | (np.isnan(found) & np.isnan(expected))
+    assert np.all(same), f"{what}: {found}, not {expected}"
 
 
 # ----------------------------------------------------------------------------------------------------- the rows
 
 
-def cases(row, order):
-    """Return the cases of a row, each a function of a way to differentiate that raises where it is wrong."""
+def cases(row, way, order):
+    """Return the cases of a row, each a function of a way to differentiate that raises where it is wrong.
+
+    Differences stay away from the special points of a domain: their step is made for functions that change over a
+    length of 1, and an edge or a kink is nearer. Symbolic Hessians are those of the two smallest examples.
+    """
     if row.elementwise:
         wrong = _first_partials if order == 1 else _second_partials
-        return [functools.partial(wrong, row, xs) for xs in inner_points(row, 2)]
+        points = inner_points(row, 2) if way == "numerical" else moderate_points(row)
+        return [functools.partial(wrong, row, xs) for xs in points]
     smooth = [a for a in APPLICATIONS[row.name] if a.smooth]
     if order == 1:
         return [functools.partial(_jacobian, row, application) for application in smooth]
-    small = [a for a in smooth if a.second and sum(math.prod(shape) for shape in a.shapes) <= ELEMENTS]
-    return [functools.partial(_hessian, row, application) for application in small]
+    small = [a for a in smooth if a.second and _size(a) <= ELEMENTS]
+    chosen = sorted(small, key=_size)[:2] if way == "symbolic" else small
+    return [functools.partial(_hessian, row, application) for application in chosen]
+
+
+def _size(application):
+    return sum(math.prod(shape) for shape in application.shapes)
 
 
 def _scalars(row, xs):

@@ -37,6 +37,12 @@ def inner_points(row, count=3):
     return [tuple(draw(row, k, rng).item() for k in range(row.arity)) for _ in range(count)]
 
 
+def moderate_points(row):
+    """Return two points inside the domain, and those of the special ones that are neither tiny nor large."""
+    special = [xs for xs in row.domain.samples if all(x == 0 or 0.1 < abs(x) < 10 for x in xs)]
+    return inner_points(row, 2) + special
+
+
 def all_points(row):
     """Return points inside the domain and the special ones."""
     return inner_points(row) + list(row.domain.samples)

@@ -173,9 +173,10 @@ def _structural(draw, sheet, row, nodes):
     return sheet.apply(row.name, *operands, **application.params)
 
 
-def _moderate(application):
+def _moderate(row, application):
     sizes = [math.prod(shape) for shape in application.shapes]
-    return min(sizes) > 0 and sum(sizes) <= 15
+    result = row.infer(*application.types(), **application.params)
+    return min(result.size, *sizes) > 0 and sum(sizes) <= 15
 
 
 # ------------------------------------------------------------------------------------------------------- bounds

@@ -313,7 +313,9 @@ def mirrored(n, *edges):
     return from_entries(*np.nonzero(there), (n, n))
 
 
-GRID = [(k, k + step) for k in range(100) for step in (1, 10) if k + step < 100 and (k % 10 < 9 or step == 10)]
+GRID = [
+    (k, k + step) for k in range(100) for step in (1, 10) if k + step < 100 and (k % 10 < 9 or step == 10)
+]
 
 
 @pytest.mark.parametrize(
