@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adlab.api import check, compare, draw, grad_graph, gradient, graph, sparsity, trace
+    from adlab.compiling import compile
     from adlab.control import checkpoint, fori, scan
     from adlab.custom import primitive
     from adlab.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -54,6 +55,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": "check compare draw grad_graph gradient graph sparsity trace",
+    "compiling": "compile",
     "control": "checkpoint fori scan",
     "custom": "primitive",
     "derivatives": "grad hessian hvp jacobian jvp value_and_grad vjp",

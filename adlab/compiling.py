@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from adlab.algebra.traced import innermost
-from adlab.compile.native import Stats, compile_graph, unavailable
+from adlab.compiler.native import Stats, compile_graph, unavailable
 from adlab.errors import InputError
 from adlab.frontends.dispatch import to_graph
 from adlab.ir.graph import Graph
@@ -126,4 +126,6 @@ def _noticed(made: Any) -> Any:
 
 @cache
 def _notice(reason: str) -> None:
-    warnings.warn(f"{reason}; functions are interpreted, with the same results.", RuntimeWarning, stacklevel=4)
+    warnings.warn(
+        f"{reason}; functions are interpreted, with the same results.", RuntimeWarning, stacklevel=4
+    )

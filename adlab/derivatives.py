@@ -19,7 +19,7 @@ import numpy as np
 from adlab.algebra.base import Algebra
 from adlab.algebra.numpy import NUMPY, NumpyAlgebra
 from adlab.algebra.traced import GraphAlgebra, Recorder, Traced, innermost
-from adlab.compile.tiers import Tiers
+from adlab.compiler.tiers import Tiers
 from adlab.errors import InputError, MethodError, TraceError
 from adlab.frontends.dispatch import to_graph
 from adlab.frontends.numpy_functions import FUNCTIONS

@@ -2,7 +2,7 @@
 
     python -m benchmarks.coefficients
 
-prints ``adlab/compile/coefficients.py``. Each line of `TARGETS` says which function of u is approximated, over which
+prints ``adlab/compiler/coefficients.py``. Each line of `TARGETS` says which function of u is approximated, over which
 interval, with which weight: the weight times the error is then the error of the whole function relative to its
 value, and the table gives its largest size as a power of two. Degrees are the smallest with an error below 2⁻⁵⁶ for
 float64 and 2⁻²⁹ for float32, whose kernels compute in float64. In 50 digits, by mpmath.

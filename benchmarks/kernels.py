@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from adlab.algebra.numpy import NUMPY
-from adlab.compile import engine
-from adlab.compile.emit import Body, Element, Emitter, Lanes
-from adlab.compile.lowering import LOWERINGS
-from adlab.compile.outside import address
+from adlab.compiler import engine
+from adlab.compiler.emit import Body, Element, Emitter, Lanes
+from adlab.compiler.lowering import LOWERINGS
+from adlab.compiler.outside import address
 from adlab.primitives import TABLE
 
 Array = np.ndarray[Any, Any]

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import adlab as ad
-from adlab.compile.engine import host, load, object_code
-from adlab.compile.native import compile_graph, lower
+from adlab.compiler.engine import host, load, object_code
+from adlab.compiler.native import compile_graph, lower
 from adlab.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]

@@ -21,7 +21,7 @@ LAYERS = {
     "frontends": 4,
     "functions": 4,
     "transforms": 5,
-    "compile": 6,
+    "compiler": 6,
     "methods": 6,
     "derivatives": 7,
     "custom": 7,

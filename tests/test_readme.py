@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 import sys
@@ -69,6 +70,13 @@ def test_the_python_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert (tmp_path / "graph.svg").stat().st_size > 1000
     first = capsys.readouterr().out.splitlines()[0]
     assert f"print(*ad.grad(f, argnums=(0, 1))(2.0, 5.0))  # {first}\n" in code
+
+
+def test_the_native_example_prints_what_it_shows() -> None:
+    code = next(text for language, text in BLOCKS if language == "pycon")
+    names = {"ad": ad, "f": f}
+    example = doctest.DocTestParser().get_doctest(code, names, "README", "README.md", 0)
+    assert doctest.DocTestRunner().run(example) == (0, 3)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ OURS = (
     "adlab.ir",
     "adlab.custom",
     "adlab.transforms.kept",
-    "adlab.compile.tiers",
+    "adlab.compiler.tiers",
     "adlab.methods.compressed",
 )
 """Where the classes are whose objects stay what they are, or make no difference to a trace."""

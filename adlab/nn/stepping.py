@@ -24,7 +24,7 @@ KEPT = 8
 def step_function(graph: Graph) -> Callable[..., Any]:
     """Return a graph as a function of the same arguments: native code, or the graph itself where there is no compiler."""
     try:
-        from adlab.compile.native import unavailable
+        from adlab.compiler.native import unavailable
         from adlab.compiling import compile
     except ImportError:
         return graph

@@ -9,7 +9,7 @@ from contracts.rows import ELEMENTWISE, STRUCTURAL, each
 from contracts.test_special_values import columns
 
 from adlab.algebra.numpy import NUMPY
-from adlab.compile.native import compile_graph
+from adlab.compiler.native import compile_graph
 from adlab.ir.types import FLOAT32, FLOAT64
 
 LOOSE = {
