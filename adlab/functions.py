@@ -450,7 +450,7 @@ def identity(x: Any) -> Any:
     >>> identity(2)
     np.float64(2.0)
     """
-    return x if innermost((x,)) is not None else promoted(x)
+    return _as_array(x)
 
 
 def leaky_relu(x: Any, alpha: Any = 0.01) -> Any:

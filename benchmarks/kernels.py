@@ -44,11 +44,17 @@ class Kernel:
     truth: bool
 
     def bind(self, xs: Sequence[Array], out: Array) -> Callable[[], None]:
-        """Return the call with these arrays."""
-        given = [ctypes.c_void_p(a.ctypes.data) for a in (*xs, out, self.table)]
+        """Return the call with these arrays; it keeps the code and the arrays alive."""
+        arrays = (*xs, out, self.table)
+        given = [ctypes.c_void_p(a.ctypes.data) for a in arrays]
         types = [ctypes.c_void_p] * len(given)
         run = ctypes.CFUNCTYPE(None, *types, ctypes.c_int64)(self.code.addresses["run"])
-        return partial(run, *given, ctypes.c_int64(out.size))
+        size = ctypes.c_int64(out.size)
+
+        def call(_alive: Any = (self.code, arrays)) -> None:
+            run(*given, size)
+
+        return call
 
     def __call__(self, *xs: Array) -> Array:
         """Return the row of each element."""
@@ -169,7 +175,7 @@ def compare(name: str, dtype: str, host: Callable[..., Any], words: str) -> None
     )
     if not np.allclose(native(*xs), theirs(), rtol=64 * eps, atol=8 * eps):
         raise ArithmeticError(
-            f"The kernel of {name} in {dtype} disagrees with NumPy: see tests/compile/test_lowering.py."
+            f"The kernel of {name} in {dtype} disagrees with NumPy: see tests/compiler/test_lowering.py."
         )
     ours_ns, theirs_ns = (t / SIZE for t in best(native.bind(xs, out), theirs))
     print(f"{name:10} {dtype:8} {ours_ns:9.3f} {theirs_ns:9.3f} {theirs_ns / ours_ns:7.2f}   {words}")

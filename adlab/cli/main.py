@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from adlab import __version__
-from adlab.cli import judges
+from adlab.cli import judges, training
 from adlab.errors import AdlabError, GradientError, InputError
 
 FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
@@ -446,7 +446,7 @@ def figures(output: str) -> None:
 
 for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures, sparsity):
     cli.add_command(command)
-for command in judges.commands():
+for command in (*judges.commands(), *training.commands()):
     cli.add_command(command)
 
 

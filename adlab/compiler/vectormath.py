@@ -178,7 +178,7 @@ def _tanh(E: Emitter, x: str, dtype: Element) -> str:
     z = E.mul(size, size)
     small = E.less(size, E.constant(0.625))
     above = E.select(small, E.mul(z, horner(E, z, TANH_ABOVE[dtype])), E.constant(-2.0))
-    below = E.select(small, horner(E, z, TANH_BELOW[dtype]), E.add(E.fmuladd(p, scale, scale), one))
+    below = E.select(small, horner(E, z, TANH_BELOW[dtype]), E.fmuladd(p, scale, E.add(scale, one)))
     start = E.select(small, size, one)
     return E.copysign(E.fmuladd(start, E.div(above, below), start), x)
 

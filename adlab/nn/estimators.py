@@ -274,7 +274,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
             )
         if len(classes) < 2:
             raise InputError(
-                f"All {len(samples)} samples have the class {classes[0]!r}; telling classes apart takes at least two."
+                f"All {len(samples)} samples have the class {classes.tolist()[0]!r}; telling classes apart takes at least two."
             )
         self.classes_ = classes
         self._train(samples, codes, self._weights(codes, sample_weight), len(classes))
@@ -308,7 +308,9 @@ class MLPClassifier(ClassifierMixin, _MLP):
             )
         strange = np.setdiff1d(labels, self.classes_)
         if len(strange):
-            raise InputError(f"The label {strange[0]!r} is none of the classes {self.classes_.tolist()}.")
+            raise InputError(
+                f"The label {strange.tolist()[0]!r} is none of the classes {self.classes_.tolist()}."
+            )
         codes = np.searchsorted(self.classes_, labels)
         self._update(samples, codes, self._weights(codes, sample_weight))
         return self

@@ -63,20 +63,20 @@ class Loss(ABC):
         with scope(self.scope):
             target = self._aligned(outputs, target)
             losses = self.samples(outputs, target)
-            weights = self._weights(outputs, target, weights)
+            own = self._class_weights(outputs, target)
+            if weights is None:
+                weights = own
+            else:
+                weights = _one_each(ad.identity(weights), losses)
+                weights = weights if own is None else weights * own
             if weights is None:
                 return ad.mean(losses) if self.reduction == "mean" else ad.sum(losses)
-            if weights.shape != losses.shape:
-                raise ShapeError(
-                    f"There are weights of shape {weights.shape} for losses of shape {losses.shape}; give one weight per "
-                    "sample."
-                )
             total = ad.sum(weights * losses)
             return total / ad.sum(weights) if self.reduction == "mean" else total
 
-    def _weights(self, outputs: Any, target: Any, weights: Any) -> Any:
-        """Return the weight of each sample, None if all weigh the same."""
-        return None if weights is None else ad.identity(weights)
+    def _class_weights(self, outputs: Any, target: Any) -> Any:
+        """Return what each sample weighs by its class, None if all weigh the same."""
+        return None
 
     @abstractmethod
     def _aligned(self, outputs: Any, target: Any) -> Any:
@@ -212,22 +212,20 @@ class Classification(Loss):
             return target
         if target.shape == outputs.shape[:-1]:
             labels = ad.expand_dims(target, -1)
-            return ad.where(ad.equal(labels, np.arange(float(outputs.shape[-1]))), 1, 0).astype(outputs.dtype)
+            return ad.equal(labels, np.arange(float(outputs.shape[-1]))).astype(outputs.dtype)
         raise ShapeError(
             f"The target has shape {target.shape} and the outputs have shape {outputs.shape}; give one label per sample, "
             "or one number per class and sample."
         )
 
-    def _weights(self, outputs: Any, target: Any, weights: Any) -> Any:
-        weights = super()._weights(outputs, target, weights)
+    def _class_weights(self, outputs: Any, target: Any) -> Any:
         if self.class_weights is None:
-            return weights
+            return None
         if len(self.class_weights) != outputs.shape[-1]:
             raise ShapeError(
                 f"There are {len(self.class_weights)} class weights for {outputs.shape[-1]} classes."
             )
-        by_class = ad.sum(target * np.asarray(self.class_weights, outputs.dtype), axis=-1)
-        return by_class if weights is None else weights * by_class
+        return ad.sum(target * np.asarray(self.class_weights, outputs.dtype), axis=-1)
 
     def check(self, target: Any, shape_out: Shape) -> None:
         """Raise unless a target holds labels in range, or rows of probabilities."""
@@ -364,6 +362,14 @@ def loss_named(loss: Loss | str) -> Loss:
             f"There is no loss {loss!r}; choose one of {', '.join(LOSSES)}, or give an object such as nn.Hinge()."
         )
     return LOSSES[loss]()
+
+
+def _one_each(weights: Any, losses: Any) -> Any:
+    if weights.shape != losses.shape:
+        raise ShapeError(
+            f"There are weights of shape {weights.shape} for losses of shape {losses.shape}; give one weight per sample."
+        )
+    return weights
 
 
 def numbers(target: Any) -> np.ndarray[Any, Any]:

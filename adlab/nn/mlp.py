@@ -44,7 +44,7 @@ def MLP(  # noqa: N802 - it is called as the class of networks that it makes
         Xavier's 1/n.
     batch_norm : bool
         Whether to put a `BatchNorm` before every hidden activation (after "maxout", which has no linear layer of its
-        own).
+        own). Linear layers before one have no bias, which it would take out again.
     keep : float, optional
         The probability with which `Dropout` after every hidden activation keeps a unit; no dropout by default.
     pieces : int
@@ -72,7 +72,7 @@ def MLP(  # noqa: N802 - it is called as the class of networks that it makes
         if act == "maxout":
             layers.append(Maxout(n, m, pieces, start, biases))
         else:
-            layers.append(Linear(n, m, bias, start, biases))
+            layers.append(Linear(n, m, False if batch_norm else bias, start, biases))
         layers += [BatchNorm()] if batch_norm else []
         layers += [] if act == "maxout" else [activation_named(act)]
         layers += [] if keep is None else [Dropout(keep)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.testing import assert_allclose
 
@@ -162,7 +164,7 @@ def test_m6_the_error_of_a_sum_of_steps_falls_with_the_width() -> None:
     for width in (5, 10, 20, 40, 80):
         net, params = step_network(f, width)
         errors.append(float(np.abs(net(params, x) - f(x)).max()))
-    assert all(later < 0.65 * earlier for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later < 0.65 * earlier for earlier, later in itertools.pairwise(errors))
     assert errors[-1] < 0.06
 
 

@@ -1,0 +1,218 @@
+"""The commands that train: train, predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from adlab.errors import InputError
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity", "leaky_relu", "prelu", "elu", "srelu", "maxout")
+LOSSES = ("auto", "cross_entropy", "squared_error", "binary_cross_entropy", "hinge")
+OPTIMISERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
+SCALES = ("standard", "mean", "whole", "range", "none")
+
+FREE_WITH_RESUME = ("output", "resume", "epochs", "overwrite")
+"""Options that may be given beside --resume."""
+
+
+def commands() -> list[click.Command]:
+    """Return the commands; they are made of the helpers of `adlab.cli.main`, which adds them."""
+    from adlab.cli.main import METHODS, emit
+
+    @click.command("train")
+    @click.option(
+        "--data",
+        default="moons",
+        show_default=True,
+        metavar="NAME|FILE.csv",
+        help="moons, spirals, circles, xor, steps; digits, iris, wine, breast_cancer, diabetes (with scikit-learn); or a "
+        "CSV file with a row of column names.",
+    )
+    @click.option("--target", metavar="COLUMN", help="The column of a CSV file to predict; default the last.")
+    @click.option(
+        "--drop", multiple=True, metavar="COLUMN", help="A column of a CSV file to leave out; repeatable."
+    )
+    @click.option(
+        "--categorical",
+        multiple=True,
+        metavar="COLUMN",
+        help="A column whose numbers are names of categories; repeatable.",
+    )
+    @click.option(
+        "--task",
+        type=click.Choice(("auto", "classification", "regression")),
+        default="auto",
+        show_default=True,
+        help="What the target of a CSV file is; auto takes text, and few whole numbers, as classes.",
+    )
+    @click.option(
+        "--hidden",
+        default="100",
+        show_default=True,
+        metavar="SIZES",
+        help="Units of each hidden layer: 100, or 64,32, or none.",
+    )
+    @click.option("--activation", type=click.Choice(ACTIVATIONS), default="relu", show_default=True)
+    @click.option(
+        "--loss",
+        type=click.Choice(LOSSES),
+        default="auto",
+        show_default=True,
+        help="auto: cross_entropy for classes, squared_error for numbers.",
+    )
+    @click.option(
+        "--optimizer", "--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True
+    )
+    @click.option(
+        "--rate",
+        type=float,
+        help="The learning rate; default the optimiser's usual one (adam 0.001, sgd 0.01).",
+    )
+    @click.option(
+        "--l2",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        help="λ of the penalty λ·Σw² on the weights; default 0.",
+    )
+    @click.option(
+        "--scale",
+        type=click.Choice(SCALES),
+        default="standard",
+        show_default=True,
+        help="What to do to the features: subtract the mean and divide by the standard deviation; subtract each one's mean; "
+        "subtract one mean of all; bring to [0, 1]; nothing.",
+    )
+    @click.option(
+        "--method",
+        type=click.Choice(METHODS),
+        default="reverse",
+        show_default=True,
+        help="What differentiates.",
+    )
+    @click.option(
+        "--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the samples."
+    )
+    @click.option(
+        "--batch",
+        type=click.IntRange(min=1),
+        help="Samples of a step; default 64, or all if there are fewer.",
+    )
+    @click.option(
+        "--validation",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.2,
+        show_default=True,
+        help="Share of samples to set aside and judge after each epoch; 0 for none.",
+    )
+    @click.option(
+        "--patience", type=click.IntRange(min=1), help="Stop after so many epochs without a better one."
+    )
+    @click.option(
+        "--every",
+        default="1 epoch",
+        show_default=True,
+        help="How often to save: '5 epochs', '200 steps', '10 minutes'.",
+    )
+    @click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="One seed, one result."
+    )
+    @click.option(
+        "-o",
+        "--output",
+        default="run",
+        show_default=True,
+        type=click.Path(file_okay=False),
+        help="Folder for weights, history, report and curves.",
+    )
+    @click.option(
+        "--resume", is_flag=True, help="Go on with the run in the folder, after a stop or for more --epochs."
+    )
+    @click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
+    @click.pass_context
+    def train(context: click.Context, output: str, resume: bool, overwrite: bool, **settings: Any) -> None:
+        r"""Train a network and write weights, history, report and curves to a folder.
+
+        The same seed makes the same bytes. A run that was stopped, by whatever, goes on where it was with --resume.
+
+        \b
+        adlab train --data moons --hidden 16 --activation tanh --rate 0.02 --epochs 50
+        adlab train --data measurements.csv --target species --hidden 32,16 -o species
+        adlab train --resume --epochs 100 -o species
+        adlab predict species new.csv
+        """
+        result = _job(context, output, resume, overwrite, settings).run(output, go_on=resume)
+        click.echo(result.history.to_text().rstrip("\n"))
+        click.echo(result.sentence)
+        click.echo(
+            f"wrote {result.folder}: {', '.join(sorted(path.name for path in result.folder.iterdir()))}"
+        )
+
+    @click.command("predict")
+    @click.argument("folder", type=click.Path(file_okay=False))
+    @click.argument("data", required=False)
+    @click.option(
+        "-o", "--output", type=click.Path(dir_okay=False), help="Write to FILE instead of the terminal."
+    )
+    def predict(folder: str, data: str | None, output: str | None) -> None:
+        r"""Predict with the network that adlab train wrote to FOLDER, as comma-separated values.
+
+        DATA is a CSV file with the columns of the training file, where the target may be missing, or the name of a set;
+        by default the training data. Where the target is known, the score is printed on standard error.
+
+        \b
+        adlab predict species new.csv
+        adlab predict species new.csv -o predictions.csv
+        """
+        from adlab.nn.jobs import predict as make
+
+        found = make(folder, data)
+        emit(found.to_csv(), output)
+        if found.score:
+            click.echo(found.score, err=True)
+
+    return [train, predict]
+
+
+def _job(context: click.Context, output: str, resume: bool, overwrite: bool, settings: dict[str, Any]) -> Any:
+    """Return the job that the options describe, or the one that the folder holds."""
+    from adlab.nn import jobs
+
+    given = [name for name in context.params if _was_given(context, name)]
+    if resume:
+        other = [name for name in given if name not in FREE_WITH_RESUME]
+        if other or overwrite:
+            named = ", ".join(f"--{name}" for name in other) or "--overwrite"
+            raise InputError(
+                f"With --resume the settings are those of the run in {output}; leave out {named}, only --epochs may change."
+            )
+        return jobs.resume(output, settings["epochs"] if "epochs" in given else None)
+    if jobs.holds_run(output) and not overwrite:
+        raise InputError(
+            f"The folder {output} holds a run already; add --resume to go on with it or --overwrite to replace it, or give "
+            "another folder with -o."
+        )
+    return jobs.Job(**{**settings, "hidden": parse_hidden(settings["hidden"])})
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    source: Callable[[str], Any] = context.get_parameter_source
+    return source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """Return the sizes of hidden layers from words such as ``64,32`` or ``none``.
+
+    Examples
+    --------
+    >>> parse_hidden("64,32"), parse_hidden("none")
+    ((64, 32), ())
+    """
+    words = [] if text.strip().lower() == "none" else text.split(",")
+    if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+        raise InputError(
+            f"--hidden {text} does not say how many units; write 100, or 64,32 for two layers, or none."
+        )
+    return tuple(int(word) for word in words)
