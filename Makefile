@@ -21,6 +21,10 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.sizes
+	$(BIN)/python -m benchmarks.scalar
+	$(BIN)/python -m benchmarks.native
+	$(BIN)/python -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.sparse
 
 figures: setup
 	$(BIN)/adlab figures -o figures

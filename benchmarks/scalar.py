@@ -1,6 +1,6 @@
 """Native code of scalar graphs against CasADi's virtual machine and Python by hand: compile, call, run.
 
-Run with ``python benchmarks/scalar.py`` on a core of its own (``taskset -c 1``). Every answer is checked before its time
+Run with ``python -m benchmarks.scalar`` on a core of its own (``taskset -c 1``). Every answer is checked before its time
 is shown. CasADi is measured through its buffer interface, which converts nothing; without CasADi its column is empty.
 """
 

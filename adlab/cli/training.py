@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -132,8 +133,8 @@ def commands() -> list[click.Command]:
     )
     @click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
     @click.pass_context
-    def train(context: click.Context, output: str, resume: bool, overwrite: bool, **settings: Any) -> None:
-        r"""Train a network and write weights, history, report and curves to a folder.
+    def train(context: click.Context, /, output: str, resume: bool, overwrite: bool, **settings: Any) -> None:
+        """Train a network and write weights, history, report and curves to a folder.
 
         The same seed makes the same bytes. A run that was stopped, by whatever, goes on where it was with --resume.
 
@@ -142,8 +143,11 @@ def commands() -> list[click.Command]:
         adlab train --data measurements.csv --target species --hidden 32,16 -o species
         adlab train --resume --epochs 100 -o species
         adlab predict species new.csv
-        """
-        result = _job(context, output, resume, overwrite, settings).run(output, go_on=resume)
+        """  # noqa: D301 - \b is click's own mark, not a backslash to print
+        job = _job(context, output, resume, overwrite, settings)
+        with warnings.catch_warnings():
+            warnings.showwarning = _told
+            result = job.run(output, go_on=resume)
         click.echo(result.history.to_text().rstrip("\n"))
         click.echo(result.sentence)
         click.echo(
@@ -157,7 +161,7 @@ def commands() -> list[click.Command]:
         "-o", "--output", type=click.Path(dir_okay=False), help="Write to FILE instead of the terminal."
     )
     def predict(folder: str, data: str | None, output: str | None) -> None:
-        r"""Predict with the network that adlab train wrote to FOLDER, as comma-separated values.
+        """Predict with the network that adlab train wrote to FOLDER, as comma-separated values.
 
         DATA is a CSV file with the columns of the training file, where the target may be missing, or the name of a set;
         by default the training data. Where the target is known, the score is printed on standard error.
@@ -165,7 +169,7 @@ def commands() -> list[click.Command]:
         \b
         adlab predict species new.csv
         adlab predict species new.csv -o predictions.csv
-        """
+        """  # noqa: D301 - \b is click's own mark, not a backslash to print
         from adlab.nn.jobs import predict as make
 
         found = make(folder, data)
@@ -195,6 +199,11 @@ def _job(context: click.Context, output: str, resume: bool, overwrite: bool, set
             "another folder with -o."
         )
     return jobs.Job(**{**settings, "hidden": parse_hidden(settings["hidden"])})
+
+
+def _told(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as one line on standard error."""
+    click.echo(f"adlab: {message}", err=True)
 
 
 def _was_given(context: click.Context, name: str) -> bool:

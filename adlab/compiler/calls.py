@@ -163,15 +163,17 @@ class _Entry:
         self.count += 1
 
     def number(self, value: str, type: Type) -> str:
-        """Check a float64 or Python float; its double is where both keep it."""
-        if type.dtype != FLOAT64:
+        """Check a float64 or Python float, or a float32; its number is where all of them keep it."""
+        if type.dtype == BOOL:
             self.body.lines += ["br label %slow"]
             self.body.place(self.body.label("never"))
             return value
         kind = self.field(value, 8)
-        plain = self.body.emit(f"icmp eq ptr {kind}, {self.address('PyFloat_Type')}")
-        numpys = self.body.emit(f"icmp eq ptr {kind}, {self.address('float64')}")
-        self.require(self.body.emit(f"or i1 {plain}, {numpys}"))
+        fits = self.body.emit(f"icmp eq ptr {kind}, {self.address(type.dtype.name)}")
+        if type.dtype == FLOAT64:
+            plain = self.body.emit(f"icmp eq ptr {kind}, {self.address('PyFloat_Type')}")
+            fits = self.body.emit(f"or i1 {plain}, {fits}")
+        self.require(fits)
         return self.body.emit(f"getelementptr i8, ptr {value}, i64 {HEAD}", "at")
 
     def array(self, value: str, type: Type, donated: bool) -> str:

@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from adlab.compiler.body import Lanes
-from adlab.compiler.emit import Body, Emitter
-from adlab.compiler.lowering import LOWERINGS
+from adlab.compiler.elements import TRUTHS, apply, is_native
+from adlab.compiler.emit import Body
 from adlab.compiler.program import Outside, Program
 from adlab.ir.constant import Constant
 from adlab.ir.graph import Graph
-from adlab.ir.types import BOOL, FLOAT64, Type
+from adlab.ir.types import BOOL, FLOAT32, FLOAT64, Type
 
 PIECE = 500
 """Operations in one function."""
@@ -64,6 +64,9 @@ LIBM_NAMES = {
 RELATIONS = {
     "less": "olt", "less_equal": "ole", "greater": "ogt", "greater_equal": "oge", "equal": "oeq", "not_equal": "une",
 }  # fmt: skip
+
+DTYPES = {"d": FLOAT64, "f": FLOAT32, "b": BOOL}
+"""The dtypes by the letter that stands for them here."""
 
 Template = Callable[..., str]
 
@@ -154,6 +157,10 @@ class _Lowering:
         self.lanes = {"d": Lanes("double", self.width), "f": Lanes("float", self.width)}
         self.templates = {letter: templates(lanes) for letter, lanes in self.lanes.items()}
         self.letters = [self.letter(type) for type in self.graph.types]
+        self.only_float64 = {
+            *self.letters,
+            *(self.letter(constant.type) for constant in self.graph.constants),
+        } <= {"d"}
         self.literals = [self.literal(constant) for constant in self.graph.constants]
         self.order = execution_order(self.graph)
         self.stores: dict[int, list[tuple[int, int]]] = {}
@@ -238,17 +245,28 @@ class _Lowering:
                 ending.setdefault(last[i] + 1, []).append(slots[i])
         return slots, top
 
+    def kind(self, i: int) -> str:
+        """Return the letter in which a node computes; empty where its operands first have to be brought to one dtype."""
+        if self.only_float64:
+            return "d"
+        letter, name = self.letters[i], self.graph.primitives[i].name
+        letters = [self.letter_of(j) for j in self.graph.operands[i]]
+        if name == "where":
+            return letter if letter != "b" and letters == ["b", letter, letter] else ""
+        if name in TRUTHS:
+            return "d" if set(letters) == {"b"} else ""
+        common = letters[0] if letter == "b" else letter
+        return common if common != "b" and set(letters) == {common} and name != "cast" else ""
+
     def helper(self, name: str, letters: str) -> str | None:
         """Return the name of a function of the module that computes a row; None if the row has no lowering."""
-        lower = LOWERINGS.get(name)
-        letter = "f" if "f" in letters else "d"
         function = f"row_{name}_{letters}"
-        if lower is None:
+        if not is_native(name) and name != "cast":
             return None
         if function not in self.helpers:
             body = Body(table=self.table)
-            E = Emitter(self.lanes[letter], body)
-            result = lower(E, [f"%x{k}" for k in range(len(letters) - 1)])
+            xs, dtypes = [f"%x{k}" for k in range(len(letters) - 1)], [DTYPES[letter] for letter in letters]
+            result = apply(body, name, xs, dtypes[:-1], dtypes[-1], self.width)
             body.lines.append(f"ret {self.type(letters[-1])} {result}")
             taken = ", ".join(f"{self.type(x)} %x{k}" for k, x in enumerate(letters[:-1]))
             signature = f"internal {self.type(letters[-1])} @{function}({taken}, ptr %table)"
@@ -332,26 +350,16 @@ class _Piece:
         name, operands = graph.primitives[i].name, graph.operands[i]
         texts = [self.value(j) for j in operands]
         letter = whole.letters[i]
-        kind = letter
-        if letter == "b" or name == "cast":
-            kind = whole.letter_of(operands[0])
-        template = whole.templates["d" if kind == "b" else kind].get(name)
         if name == "stop_gradient":
             self.known[i] = texts[0]
             return True
-        if name == "cast":
-            instruction = self.cast(kind, letter, texts[0])
-            if instruction is None:
-                self.known[i] = texts[0]
-                return True
-        elif name == "where" and letter == "b":
-            t = whole.type("b")
-            instruction = f"select {t} {texts[0]}, {t} {texts[1]}, {t} {texts[2]}"
-        elif template is not None and not (kind == "b" and name in RELATIONS):
+        kind = whole.kind(i)
+        template = whole.templates[kind].get(name) if kind else None
+        if template is not None:
             instruction = template(*texts)
             if instruction.startswith("call"):
                 self.declare(instruction)
-        elif name in LIBM_NAMES and whole.width == 1 and letter != "b":
+        elif kind and name in LIBM_NAMES and whole.width == 1:
             instruction = self.libm(LIBM_NAMES[name] + ("f" if letter == "f" else ""), letter, texts)
         else:
             letters = "".join([*(whole.letter_of(j) for j in operands), letter])
@@ -380,17 +388,6 @@ class _Piece:
     def _vector_call(instruction: str) -> tuple[str, str, str]:
         end = instruction.index(">") + 1
         return "call", instruction[5:end], instruction[end + 1 :]
-
-    def cast(self, source: str, target: str, text: str) -> str | None:
-        """Return a conversion; None where there is nothing to do."""
-        whole = self.whole
-        if source == target:
-            return None
-        words = {"df": "fptrunc", "fd": "fpext", "bd": "uitofp", "bf": "uitofp"}
-        if target == "b":
-            zero = whole.lanes[source].constant(0.0)
-            return f"fcmp une {whole.type(source)} {text}, {zero}"
-        return f"{words[source + target]} {whole.type(source)} {text} to {whole.type(target)}"
 
     def finish(self, operand: int) -> None:
         """Store a value where it is wanted: in results, in its slot, in the outcome of guards."""

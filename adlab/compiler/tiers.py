@@ -7,11 +7,12 @@ later ones may differ in the last digits, since native functions round on their 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adlab.errors import AdlabError
+from adlab.errors import AdlabError, CompileError
 from adlab.frontends.recording import record
 from adlab.ir.graph import Graph
 
@@ -72,9 +73,12 @@ def _compiled(answer: Callable[..., Any], args: Sequence[Any]) -> Callable[..., 
         return None
     try:
         recording = record(answer, tuple(args))
+        if recording.captured or len(recording.graph) > MOST_NODES:
+            return None
+        made = compile_graph(recording.graph)
+    except CompileError as error:
+        warnings.warn(f"{error} This answer stays interpreted.", RuntimeWarning, stacklevel=5)
+        return None
     except AdlabError:
         return None
-    if recording.captured or len(recording.graph) > MOST_NODES:
-        return None
-    made = compile_graph(recording.graph)
     return None if made.stats.kind == "interpreted" else made

@@ -15,7 +15,7 @@ import numpy as np
 from adlab import functions as ad
 from adlab.errors import InputError, ShapeError
 from adlab.nn.initialisers import Initialiser, initialiser_of
-from adlab.nn.layers import Layer, Params, Shape, State, features
+from adlab.nn.layers import Layer, Params, Shape, State, features, part_of
 from adlab.nn.options import whole
 from adlab.scopes import scope
 
@@ -136,7 +136,7 @@ class PReLU(Activation):
 
     def value(self, x: Any, params: Params) -> Any:
         """Return prelu(x, α)."""
-        return ad.prelu(x, params["alpha"])
+        return ad.prelu(x, part_of(params, "alpha", self))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class SReLU(Activation):
 
     def value(self, x: Any, params: Params) -> Any:
         """Return srelu(x, tr, ar, tl, al)."""
-        return ad.srelu(x, params["tr"], params["ar"], params["tl"], params["al"])
+        return ad.srelu(x, *[part_of(params, name, self) for name in ("tr", "ar", "tl", "al")])
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class Maxout(Layer):
         """Return the largest piece and the state as it is."""
         self.out_shape(np.shape(x))
         with scope(self.name or self.kind):
-            W, b = params["W"], params["b"]
+            W, b = part_of(params, "W", self), part_of(params, "b", self)
             return ad.maxout(*[x @ W[j] + b[j] for j in range(self.pieces)]), state
 
 

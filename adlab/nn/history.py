@@ -7,6 +7,7 @@ so two equal runs have equal histories.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -116,12 +117,12 @@ class History:
             If pandas is not installed.
         """
         try:
-            import pandas as pd  # type: ignore[import-untyped, unused-ignore]
+            pandas = importlib.import_module("pandas")
         except ImportError:
             raise InputError(
                 "A DataFrame needs pandas, which is not installed; run pip install pandas."
             ) from None
-        return pd.DataFrame(self.to_arrays() | {"seconds": self.seconds})
+        return pandas.DataFrame(self.to_arrays() | {"seconds": self.seconds})
 
     def to_csv(self) -> str:
         """Return comma-separated values with all digits."""

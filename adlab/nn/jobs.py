@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from adlab.errors import InputError, TrainingError
 from adlab.nn.arrays import Dataset, first_line, listed
+from adlab.nn.callbacks import Callback
 from adlab.nn.data import load, split
 from adlab.nn.history import History
 from adlab.nn.losses import Classification
@@ -121,9 +122,8 @@ class Job:
         )
         scaling = Scaling.learn(train.X, self.scale)
         trainer = self._trainer(source.data)
-        target = _folder(folder)
-        save(target / SETTINGS, json.dumps(asdict(self), indent=2) + "\n")
-        save(target / MODEL, json.dumps(self._model(source.data, source.encoding, scaling), indent=2) + "\n")
+        target = Path(folder)
+        facts = {SETTINGS: asdict(self), MODEL: self._model(source.data, source.encoding, scaling)}
         judged = None if held is None else (scaling.apply(held.X), held.y)
         try:
             history = trainer.fit(
@@ -136,6 +136,7 @@ class Job:
                 checkpoint=target / RUN,
                 every=self.every,
                 resume=go_on,
+                callbacks=[_Opening(target, facts)],
                 progress=progress,
             )
         except TrainingError as error:
@@ -180,6 +181,22 @@ class Job:
             "encoding": None if encoding is None else encoding.to_dict(),
             "scaling": scaling.to_dict(),
         }
+
+
+class _Opening(Callback):
+    """Makes the folder, once everything is known to be in order and before the first step."""
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        self.folder, self.facts = folder, facts
+
+    def before(self, trainer: Trainer) -> None:
+        """Write what going on and predicting need."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"The folder {self.folder} cannot be made: {error.strerror or error}.") from None
+        for name, fact in self.facts.items():
+            save(self.folder / name, json.dumps(fact, indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -352,15 +369,6 @@ def _table(trainer: Trainer, found: NDArray[Any], classes: Sequence[str], score:
     best = found.argmax(axis=1)
     rows = [[classes[k], *map(float, row)] for k, row in zip(best, found, strict=True)]
     return Predictions(("prediction", *(f"p({name})" for name in classes)), rows, score)
-
-
-def _folder(path: str | Path) -> Path:
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made: {error.strerror or error}.") from None
-    return folder
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -119,14 +119,40 @@ class Layer(ABC):
         """Return the random masks of one step for an input of ``shape`` (the batch included), None if there are none."""
         return None
 
-    def draw(self, params: Params, x: Any, state: State | None = None, **options: Any) -> Drawing:
-        """Return the picture of inference at ``x``; ``options`` are those of `adlab.draw`.
+    def draw(
+        self, params: Params | None = None, x: Any = None, state: State | None = None, **options: Any
+    ) -> Drawing:
+        """Return the picture of inference, with a box for every operation, or for every layer by ``depth=1``.
 
-        Scopes, one per layer, are shown as one node each by ``depth=1``, or whole by default.
+        Parameters
+        ----------
+        params : dict, optional
+            Fresh ones of seed 0 by default, with their state.
+        x : array, optional
+            A sample, or a batch; a sample of ones by default.
+        state : dict, optional
+        **options
+            Of `adlab.draw`: ``depth``, ``show``, ``engine``.
+
+        Raises
+        ------
+        InputError
+            If ``params`` or ``x`` is left out and the layer does not say how many inputs it takes.
         """
         from adlab.api import draw
 
-        return draw(lambda params, x: self(params, x, state), params, x, **options)
+        if params is None:
+            params, state = self.init(0, None if x is None else np.shape(x)[-1:])
+        given = np.ones(self._given_shape(None)) if x is None else x
+
+        def inference(params: Params, x: Any) -> Any:
+            return self(params, x, state)
+
+        return draw(inference, params, given, **options)
+
+    def _repr_svg_(self) -> str | None:
+        """Show the layers in a notebook; nothing where their inputs are not known."""
+        return None if self.in_shape is None else self.draw(depth=1).svg
 
     def _given_shape(self, shape: Sequence[int] | int | None) -> Shape:
         if shape is None:
@@ -156,6 +182,17 @@ def floating(dtype: Any) -> np.dtype[Any]:
     if found not in (np.dtype("float64"), np.dtype("float32")):
         raise InputError(f"A network computes in 'float64' or 'float32', not in {dtype!r}.")
     return found
+
+
+def part_of(params: Params, name: str, layer: Layer) -> Any:
+    """Return a layer's own array, or raise InputError if its parameters do not hold it."""
+    if name not in params:
+        held = ", ".join(map(str, params)) or "nothing"
+        raise InputError(
+            f"{layer.name or layer.kind} needs its parameter {name!r} and was given {held}; parameters come from net.init, "
+            "nested as it returns them."
+        )
+    return params[name]
 
 
 def features(layer: Layer, shape: Shape) -> int:

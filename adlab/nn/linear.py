@@ -10,7 +10,7 @@ import numpy as np
 from adlab import functions as ad
 from adlab.errors import InputError, ShapeError
 from adlab.nn.initialisers import Initialiser, initialiser_of
-from adlab.nn.layers import Layer, Params, Shape, State
+from adlab.nn.layers import Layer, Params, Shape, State, part_of
 from adlab.nn.options import whole
 from adlab.scopes import scope
 
@@ -81,6 +81,6 @@ class Linear(Layer):
         with scope(self.name or self.kind):
             if self.bias == "folded":
                 ones = np.ones((*np.shape(x)[:-1], 1), x.dtype)
-                return ad.concatenate([x, ones], axis=-1) @ params["W"], state
-            product = x @ params["W"]
-            return (product + params["b"] if self.bias else product), state
+                return ad.concatenate([x, ones], axis=-1) @ part_of(params, "W", self), state
+            product = x @ part_of(params, "W", self)
+            return (product + part_of(params, "b", self) if self.bias else product), state

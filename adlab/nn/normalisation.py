@@ -16,7 +16,7 @@ import numpy as np
 
 from adlab import functions as ad
 from adlab.errors import InputError, ShapeError
-from adlab.nn.layers import Layer, Params, Shape, State, features
+from adlab.nn.layers import Layer, Params, Shape, State, features, part_of
 from adlab.nn.linear import Linear
 from adlab.nn.options import positive, share
 from adlab.nn.sequential import Sequential
@@ -72,8 +72,8 @@ class BatchNorm(Layer):
                     "Batch normalisation at inference takes population statistics; give the state as well, as in "
                     "net(params, x, state)."
                 )
-            scale = params["gamma"] / ad.sqrt(state["var"] + self.epsilon)
-            return x * scale + (params["beta"] - scale * state["mean"]), state
+            scale = part_of(params, "gamma", self) / ad.sqrt(state["var"] + self.epsilon)
+            return x * scale + (part_of(params, "beta", self) - scale * state["mean"]), state
 
     def _normalised_batch(self, params: Params, state: State, x: Any) -> tuple[Any, State]:
         shape = np.shape(x)
@@ -86,7 +86,9 @@ class BatchNorm(Layer):
         mean = ad.mean(x, axis=axes)
         centred = x - mean
         var = ad.mean(ad.square(centred), axis=axes)
-        y = params["gamma"] * (centred / ad.sqrt(var + self.epsilon)) + params["beta"]
+        y = part_of(params, "gamma", self) * (centred / ad.sqrt(var + self.epsilon)) + part_of(
+            params, "beta", self
+        )
         stay, new = self.momentum, 1 - self.momentum
         return y, {
             "mean": stay * state["mean"] + new * mean,

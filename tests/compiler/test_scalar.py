@@ -81,6 +81,26 @@ def test_truth_values():
         exact(ad.graph(f, 1.0, 2.0), *point)
 
 
+def test_truth_values_that_meet_numbers_become_numbers():
+    def f(a):
+        some = np.any(a > 0)
+        return np.sum(a * some) + some, np.where(a[0], a[1], some), a[0] * np.all(a > 0)
+
+    for point in (np.array([1.0, -2.0]), np.array([-1.0, -2.0]), np.array([0.0, 3.0])):
+        exact(ad.graph(f, np.ones(2)), point)
+
+
+def test_two_dtypes_in_one_expression():
+    def f(a, b):
+        return a * b + a, a < b, np.where(a < b, a, b), np.logical_and(a, b)
+
+    graph = ad.graph(f, np.float32(1.5), 2.5)
+    made = compile_graph(graph)
+    for point in ((np.float32(1.1), 2.3), (np.float32(0.0), -1.0)):
+        got, want = made(*point), graph(*point)
+        assert [(type(x), x) for x in got] == [(type(x), x) for x in want]
+
+
 def test_a_truth_value_crosses_pieces():
     def f(x, y):
         chosen = x < y

@@ -14,6 +14,7 @@ from adlab.ir.types import FLOAT32, FLOAT64
 
 LOOSE = {
     "logaddexp": 64,
+    "sinc": 200,
     "logaddexp2": 64,
     "gammaln": 60,
     "yv": 40,

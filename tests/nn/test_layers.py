@@ -80,6 +80,23 @@ def test_the_picture_of_a_model_is_one_call() -> None:
     assert len(by_layer.picture.boxes) < len(whole.picture.boxes)
 
 
+def test_a_model_draws_itself() -> None:
+    net = nn.MLP([3, 4, 2], "srelu", batch_norm=True)
+    assert "batchnorm1" in net.draw(depth=1).svg
+    assert net._repr_svg_() == net.draw(depth=1).svg
+    assert nn.ReLU()._repr_svg_() is None
+    assert "relu" in nn.ReLU().draw({}, np.ones(2)).svg
+
+
+def test_parameters_that_are_missing_are_named() -> None:
+    net = nn.MLP([2, 3, 1], "prelu")
+    params, _ = net.init(0)
+    with pytest.raises(ad.InputError, match="prelu1 needs its parameter 'alpha' and was given nothing"):
+        net({"linear1": params["linear1"]}, np.ones((1, 2)))
+    with pytest.raises(ad.InputError, match="linear1 needs its parameter 'W' and was given b"):
+        net({"linear1": {"b": params["linear1"]["b"]}}, np.ones((1, 2)))
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
