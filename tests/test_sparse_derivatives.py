@@ -134,7 +134,11 @@ def test_plans_are_kept_for_the_same_program_only():
     assert plans.find(graphs[1], (0,)) is first
     assert plans.find(graphs[2], (0,)) is None  # its zeros are elsewhere
     scale = 3.0
-    assert plans.find(ad.graph(lambda x: f(x, one), np.ones(6)), (0,)) is first  # no pattern looks at 3
+    graph = ad.graph(lambda x: f(x, one), np.ones(6))
+    other = plans.find(graph, (0,))
+    assert other.compression is first.compression  # no pattern looks at 3
+    assert other.graph is graph  # but the numbers are its own
+    assert plans.plans == [other]
     assert plans.find(ad.graph(lambda x: f(x, one) + 1, np.ones(6)), (0,)) is None
 
 
@@ -155,6 +159,51 @@ def test_closures_branches_and_shapes_may_change_between_calls():
     for factor in (1.0, 2.0):
         weights = np.eye(3) * factor
         np.testing.assert_allclose(hessian(np.ones(3)).toarray(), 6 * factor * np.eye(3))
+
+
+class Model:
+    rate = 2.0
+
+
+FACTOR = 2.0
+
+
+def test_numbers_that_the_function_reads_may_change_between_calls():
+    global FACTOR
+    weights, table, model, start = [2.0], np.full(3, 2.0), Model(), [0]
+    rng, twin = np.random.default_rng(3), np.random.default_rng(3)
+
+    def change():
+        global FACTOR
+        weights[0] = table[:] = model.rate = FACTOR = 9.0
+
+    functions = {
+        "list": lambda x: x**2 * weights[0],
+        "array": lambda x: x**2 * table,
+        "attribute": lambda x: x**2 * model.rate,
+        "global": lambda x: x**2 * FACTOR,
+        "threshold": lambda x: np.where(x > weights[0], x**2, 5 * x),
+        "scalars": lambda x: np.stack([x[0] * weights[0], x[1] ** 2 * table[1], x[2] + x[0]]),
+    }
+    for name, f in functions.items():
+        weights[0] = table[:] = model.rate = FACTOR = 2.0
+        sparse = {m: ad.jacobian(f, sparse=True, method=m) for m in ("auto", "forward", "reverse")}
+        hessian = ad.hessian(lambda x, f=f: np.sum(f(x) ** 2), sparse=True)
+        for step in range(8):
+            if step in (3, 6):
+                change() if step == 3 else weights.__setitem__(0, 4.0)
+            x = np.full(3, 3.0 + step / 8)
+            for one in sparse.values():
+                np.testing.assert_allclose(one(x).toarray(), ad.jacobian(f)(x), rtol=1e-13, err_msg=name)
+            dense = ad.hessian(lambda x, f=f: np.sum(f(x) ** 2))(x)
+            np.testing.assert_allclose(hessian(x).toarray(), dense, rtol=1e-13, err_msg=name)
+    random = ad.jacobian(lambda x: x * rng.normal(), sparse=True)
+    for _ in range(4):
+        np.testing.assert_array_equal(random(np.ones(3)).toarray(), twin.normal() * np.eye(3))
+    shifted = ad.jacobian(lambda x: x[start[0] : start[0] + 2] ** 2, sparse=True)
+    for start[0] in (0, 0, 0, 1, 1, 0):
+        found = shifted(np.arange(1.0, 4.0)).toarray()
+        np.testing.assert_array_equal(found, np.diag([2.0, 4.0, 6.0])[start[0] : start[0] + 2])
 
 
 def test_results_are_the_users_own():
@@ -231,9 +280,9 @@ def test_hessian_blocks_nest_as_dense_ones_do():
 def test_sparse_hessian_keeps_the_gradient_program():
     graph = ad.graph(rosenbrock, np.ones(9))
     plan = plan_hessian(graph, ad.grad_graph(rosenbrock, np.ones(9)), (0,))
-    assert plan.fits(ad.graph(rosenbrock, np.zeros(9)), (0,))
-    assert not plan.fits(ad.graph(lambda x: 2 * rosenbrock(x), np.zeros(9)), (0,))
-    assert not plan.fits(ad.graph(lambda x: np.sum(101 * x), np.zeros(9)), (0,))
+    assert plan.fitted(ad.graph(rosenbrock, np.zeros(9)), (0,)) is plan
+    assert plan.fitted(ad.graph(lambda x: 2 * rosenbrock(x), np.zeros(9)), (0,)) is None
+    assert plan.fitted(ad.graph(lambda x: np.sum(101 * x), np.zeros(9)), (0,)) is None
 
 
 def test_sparse_refusals():

@@ -71,7 +71,7 @@ def commands() -> list[click.Command]:
         function, args = function_at(target, values)
         shown = make(function, *args, wrt=wrt, dtypes=dtypes or ("float64", "float32"))
         if output is not None and Path(output).suffix.lower() in PICTURES:
-            click.echo(f"wrote {shown.save(output)}")
+            emit(f"wrote {shown.save(output)}", None)
         else:
             emit(shown.render(fmt), output)
 
@@ -198,7 +198,7 @@ def commands() -> list[click.Command]:
         report = make(Path(work), function, *args, tolerance=tol)
         emit(report.render(fmt), output)
         if not report.passed:
-            raise SystemExit(1)
+            raise click.exceptions.Exit(1)
 
     grade.params.insert(0, click.Argument(["work"], metavar="FILE"))
     return [kinks, step, autopsy, cost, swell, power, grade]

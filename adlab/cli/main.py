@@ -145,12 +145,19 @@ def emit_pieces(pieces: Iterable[str], output: str | None) -> None:
 
 
 def _print(pieces: Iterable[str]) -> None:
-    """Write to standard output; a reader that has seen enough, such as head, is no error."""
-    try:
-        for piece in pieces:
+    """Write to standard output; a reader that has seen enough, such as head, is no error.
+
+    The pieces are made outside the guard: what goes wrong in making them is no failure to write.
+    """
+    for piece in pieces:
+        try:
             click.echo(piece, nl=False)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                return
+            why = error.strerror or error
+            raise InputError(f"Standard output cannot be written: {why}; write to a file with -o.") from None
 
 
 def emit(content: str, output: str | None) -> None:
@@ -265,7 +272,7 @@ def draw(
         direction=direction,
         numbering=numbering,
     )
-    click.echo(f"wrote {drawing.save(output)}")
+    emit(f"wrote {drawing.save(output)}", None)
 
 
 @target_command("grad")
@@ -355,7 +362,7 @@ def check(target: str, values: Sequence[str], tol: float | None, fmt: str, outpu
     report = make(function, *args, tol=tol, raises=False)
     emit(report.render(fmt), output)
     if not report.passed:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 @target_command("graph")
@@ -441,7 +448,7 @@ def figures(output: str) -> None:
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made: {error.strerror or error}.") from None
     for name, make in FIGURES.items():
-        click.echo(f"wrote {make().save(folder / f'{name}.svg')}")
+        emit(f"wrote {make().save(folder / f'{name}.svg')}", None)
 
 
 for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures, sparsity):
@@ -452,8 +459,9 @@ for command in (*judges.commands(), *training.commands()):
 
 def main() -> NoReturn:
     """Run the command line; turn every expected error into one sentence and an exit status."""
+    status = None
     try:
-        cli(standalone_mode=False)
+        status = cli(standalone_mode=False)  # a number where a command ends with `click.exceptions.Exit`
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=False)
         sys.exit(0)
@@ -463,8 +471,6 @@ def main() -> NoReturn:
     except AdlabError as error:
         _complain(error)
         sys.exit(2)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -473,15 +479,15 @@ def main() -> NoReturn:
     except RecursionError:
         _complain("The input is nested too deeply for Python; write it with fewer levels.")
         sys.exit(2)
-    except Exception as error:  # a user's own function may raise anything
+    except (Exception, SystemExit) as error:  # a user's own function may raise anything
         if os.environ.get("ADLAB_TRACEBACK"):
             raise
         _complain(_user_error(error))
         sys.exit(2)
-    sys.exit(0)
+    sys.exit(status or 0)
 
 
-def _user_error(error: Exception) -> str:
+def _user_error(error: BaseException) -> str:
     """Return what a user's own function raised, with its line, as one sentence."""
     frame = error.__traceback__
     place = ""
@@ -493,6 +499,8 @@ def _user_error(error: Exception) -> str:
         ):
             place = f"{name}:{frame.tb_lineno}: "
         frame = frame.tb_next
+    if isinstance(error, SystemExit):
+        return f"{place}the code ends the program (SystemExit: {error.code}); a function to be traced has to return its result."
     return f"{place}{type(error).__name__}: {error}"
 
 

@@ -148,11 +148,10 @@ def commands() -> list[click.Command]:
         with warnings.catch_warnings():
             warnings.showwarning = _told
             result = job.run(output, go_on=resume)
-        click.echo(result.history.to_text().rstrip("\n"))
-        click.echo(result.sentence)
-        click.echo(
-            f"wrote {result.folder}: {', '.join(sorted(path.name for path in result.folder.iterdir()))}"
-        )
+        emit(result.history.to_text(), None)
+        emit(result.sentence, None)
+        written = ", ".join(sorted(path.name for path in result.folder.iterdir()))
+        emit(f"wrote {result.folder}: {written}", None)
 
     @click.command("predict")
     @click.argument("folder", type=click.Path(file_okay=False))

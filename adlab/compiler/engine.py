@@ -8,6 +8,7 @@ nothing and is what lets the cache keep them. Code lives as long as the `Code` t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,8 +54,14 @@ def llvm() -> Any:
 
 @cache
 def host() -> Machine:
-    """Return the processor that this process runs on."""
+    """Return the processor that code is made for: the one that this process runs on, unless ADLAB_CPU names a lesser one.
+
+    "x86-64-v3" is a processor with AVX2 and without AVX-512, "x86-64" one with neither.
+    """
     binding = llvm()
+    chosen = os.environ.get("ADLAB_CPU", "")
+    if chosen:
+        return Machine(binding.get_process_triple(), chosen, "")
     return Machine(
         binding.get_process_triple(),
         binding.get_host_cpu_name(),

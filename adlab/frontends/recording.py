@@ -140,6 +140,9 @@ def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 def _output(recorder: Recorder, output: Any) -> int:
     if isinstance(output, Traced):
         return recorder.operand(output)
+    if inspect.iscoroutine(output):
+        output.close()  # else Python warns that nobody awaited it
+        raise TraceError("The function is asynchronous (async def); only a plain function can be traced.")
     try:
         return recorder.operand(as_leaf(output, "the result"))
     except AdlabError:

@@ -1,14 +1,15 @@
 """Sparse derivatives: find the pattern, colour it, take a few passes, put each number where it belongs.
 
 The pattern and its colouring depend on the program only, not on the point: they are found at the first call and kept
-with the function they belong to, in a `Plans`, for as long as the program stays the same.
+with the function they belong to, in a `Plans`, for as long as the program stays the same. Where only literals differ at
+which no pattern looks, the colouring is kept and the passes go through the new program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -45,7 +46,7 @@ class Plan:
         Positions of the inputs, whose elements are the columns.
     compression : Compression
     literals : frozenset of int or None
-        Which literals of the program must be the same numbers for the plan to hold; None means all.
+        Which literals of the program must be the same numbers for the colouring to hold; None means all.
     sentence : str
         Which passes are taken instead of which.
     """
@@ -81,9 +82,13 @@ class Plan:
         whole.data, whole.indices, whole.indptr = data, whole.indices.copy(), whole.indptr.copy()
         return whole
 
-    def fits(self, graph: Graph, wrt: tuple[int, ...]) -> bool:
-        """Return whether the plan is one for this program."""
-        return self.wrt == wrt and same_program(self.key, graph, self.literals)
+    def fitted(self, graph: Graph, wrt: tuple[int, ...]) -> Plan | None:
+        """Return the plan for a program: this one, or one of the same colouring for other literals; None if neither."""
+        if self.wrt != wrt or not same_program(self.key, graph, self.literals):
+            return None
+        if self.literals is None or same_program(self.key, graph):
+            return self
+        return replace(self, key=graph, graph=graph)
 
 
 @dataclass
@@ -93,15 +98,17 @@ class Plans:
     plans: list[Plan] = field(default_factory=list)
 
     def find(self, graph: Graph, wrt: tuple[int, ...]) -> Plan | None:
-        """Return the plan for a program if it is known."""
-        for plan in self.plans:
-            if plan.fits(graph, wrt):
-                return self.keep(plan)
+        """Return the plan for a program if it is known, or the pattern that it needs is."""
+        for k, plan in enumerate(self.plans):
+            fitted = plan.fitted(graph, wrt)
+            if fitted is not None:
+                del self.plans[k]
+                return self.keep(fitted)
         return None
 
     def keep(self, plan: Plan) -> Plan:
         """Put a plan in front and return it."""
-        self.plans = [plan, *[other for other in self.plans if other is not plan]][:KEPT_PLANS]
+        self.plans = [plan, *self.plans][:KEPT_PLANS]
         return plan
 
 

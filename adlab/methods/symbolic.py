@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,15 +23,22 @@ import numpy as np
 
 from adlab.algebra.counting import Operations
 from adlab.algebra.exact import SympyAlgebra
-from adlab.algebra.traced import GraphAlgebra
-from adlab.errors import GrowthError, InputError
+from adlab.algebra.numpy import NUMPY, NumpyAlgebra
+from adlab.algebra.traced import GraphAlgebra, Traced
+from adlab.errors import AdlabError, GrowthError, InputError, MethodError, TraceError
 from adlab.frontends.sympy_expressions import expressions_graph
 from adlab.ir.graph import Graph
 from adlab.ir.primitive import Params, Primitive
 from adlab.ir.types import Type
 from adlab.methods.base import Cost, Derivative, Method, Problem
+from adlab.methods.reverse import Reverse
 from adlab.transforms.costs import count_evaluation
 from adlab.transforms.evaluation import as_result, evaluate_checked
+from adlab.transforms.kinks import on_kinks
+from adlab.transforms.scopes import expand
+
+AGREE = 1e-6
+"""Derivatives nearer to each other than this are one number, rounded in two ways."""
 
 LIMIT = 200_000
 """Operations that an expression and each of its derivatives may have, written out, before the method gives
@@ -55,7 +62,7 @@ class Symbolic(Method):
         """Return value and Jacobian from one graph of expressions."""
         if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1:
             raise InputError(f"The limit {limit!r} cannot be used: it is a number of operations, at least 1.")
-        evaluate_checked(problem.graph, problem.algebra, problem.args)
+        nodes = evaluate_checked(problem.graph, problem.algebra, problem.args)
         written = expressions_of(problem, int(limit))
         graph, flat = written.graph(), _scalars(problem)
         found = problem.algebra.outputs(graph, problem.algebra.run(graph, flat))
@@ -63,7 +70,8 @@ class Symbolic(Method):
         note = f"Value and derivatives: {tree} operations written out, {shared} with common subexpressions."
         values, blocks = _assembled(problem, found)
         counts = Operations(lambda: count_evaluation(graph) if cse else written.operations_by_kind())
-        return Derivative(self.name, values, blocks, Cost(1, 0, 0, counts), notes=(note,))
+        answer = Derivative(self.name, values, blocks, Cost(1, 0, 0, counts), notes=(note,))
+        return _by_convention(problem, nodes, answer)
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,86 @@ class Written:
         for expression in self.all():
             total += _kinds(expression, memo)
         return total
+
+
+# ------------------------------------------------------------------------------------------------ conventions
+
+
+def _by_convention(problem: Problem, nodes: Sequence[Any], answer: Derivative) -> Derivative:
+    """Return the answer with the rule table's conventions where formulas say nothing: on kinks, and at NaN.
+
+    SymPy differentiates for real symbols, which are never NaN, and fills what it leaves open on a kink (the
+    derivative of a sign, a step's value at its jump) its own way. Where that is another number than the table's,
+    the table's is given and a note says so. Where the table has no number, a finite one of SymPy's stays: terms
+    such as √x·√x cancel in a formula.
+    """
+    point = _example(problem)
+    if point is None:
+        return answer
+    graph = problem.graph
+    if any(primitive.composite for primitive in graph.primitives):
+        graph = expand(graph)
+    if graph is not problem.graph or not isinstance(problem.algebra, NumpyAlgebra):
+        nodes = NUMPY.run(graph, point)
+    undefined = [i for i, value in enumerate(nodes) if np.any(np.isnan(value))]
+    kinks = on_kinks(graph, nodes)
+    if not (undefined or kinks):
+        return answer
+    table = Reverse().compute(problem)
+    places = [_place_words(graph, undefined[0], "has a value that is NaN")] if undefined else []
+    places += [_place_words(graph, i, f"sits on its kink {kink.where}") for i, kink in kinks]
+    where = "; ".join(dict.fromkeys(places[:3]))
+    if not isinstance(problem.algebra, NumpyAlgebra):
+        return replace(answer, jacobians=table.jacobians, notes=(*answer.notes, f"{where}: {ALL_RULES}"))
+    blocks = tuple(
+        tuple(_settled(*pair, bool(undefined)) for pair in zip(ours, rules, strict=True))
+        for ours, rules in zip(answer.jacobians, table.jacobians, strict=True)
+    )
+    words = [found for row in blocks for _, found in row if found]
+    jacobians = tuple(tuple(block for block, _ in row) for row in blocks)
+    notes = (*answer.notes, *(f"{where}: {sentence}" for sentence in dict.fromkeys(words)))
+    return replace(answer, jacobians=jacobians, notes=notes)
+
+
+ALL_RULES = "formulas have no derivative there, so this one is by the rules of the table."
+
+
+def _example(problem: Problem) -> list[Any] | None:
+    """Return the point as numbers, None in a trace that has none."""
+    try:
+        return [x.recorder.concrete(x.index) if isinstance(x, Traced) else x for x in problem.args]
+    except TraceError:
+        return None
+
+
+def _place_words(graph: Graph, i: int, what: str) -> str:
+    """Return which node it is that has no ordinary derivative."""
+    if i < len(graph.inputs):
+        return f"The input {graph.inputs[i]} {what}"
+    source = graph.sources[graph.source_ids[i]]
+    line = f" ({source})" if source.line else ""
+    return f"The {graph.primitives[i].name}{line} {what}"
+
+
+def _settled(ours: Any, rules: Any, undefined: bool) -> tuple[Any, str]:
+    """Return a block by the table where it decides, and what was replaced or kept, in words; "" if they agree."""
+    mine, theirs = np.array(ours), np.asarray(rules)
+    with np.errstate(invalid="ignore"):
+        apart = np.asarray(~np.isclose(mine, theirs, rtol=AGREE, atol=AGREE, equal_nan=True))
+    if not np.any(apart):
+        return ours, ""
+    place = tuple(int(k) for k in np.argwhere(apart)[0])
+    shown = f"{float(mine[place]):.6g}"
+    by_table = apart if undefined else np.asarray(apart & (np.isfinite(theirs) | ~np.isfinite(mine)))
+    if not np.any(by_table):
+        return (
+            ours,
+            f"{shown} is SymPy's derivative, in which terms cancelled; the rule table has no number there.",
+        )
+    place = tuple(int(k) for k in np.argwhere(by_table)[0])
+    given = f"SymPy's derivative is {float(mine[place]):.6g} there, and the rule table's {float(theirs[place]):.6g} is given."
+    mine[by_table] = theirs[by_table]
+    return mine[()], given
 
 
 def expressions_of(problem: Problem, limit: int = LIMIT) -> Written:
@@ -283,7 +371,15 @@ class _Growing(SympyAlgebra):
 
     def apply(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Any:
         """Return the expression, once its derivatives are known to be within the limit."""
-        value = super().apply(primitive, xs, params)
+        try:
+            value = super().apply(primitive, xs, params)
+        except AdlabError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise MethodError(
+                f"SymPy has no formula for {primitive.name} of these operands (it says: {error}); "
+                "use the reverse or forward method."
+            ) from error
         for expression in np.ravel(np.asarray(value, dtype=object)):
             expected = self.sizes.differentiated(expression)
             if expected > self.limit:

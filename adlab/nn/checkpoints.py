@@ -90,7 +90,8 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pa
     except (OSError, InputError) as error:
         with suppress(OSError):
             fresh.unlink()
-        reason = str(error.__cause__ or getattr(error, "strerror", None) or error).rstrip(".")
+        cause = error.__cause__ or error
+        reason = str(getattr(cause, "strerror", None) or cause).rstrip(".")
         raise CheckpointError(
             f"The checkpoint {str(target)!r} cannot be written: {reason}. What was saved before is as it was; make room or "
             "give another place."

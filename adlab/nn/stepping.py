@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from adlab.api import graph
+from adlab.compiler.native import unavailable
+from adlab.compiling import compile
 from adlab.errors import BranchError
 from adlab.graphs import Graph
 from adlab.ir.tree import Tree, flatten
@@ -21,14 +24,10 @@ KEPT = 8
 """Graphs for so many kinds of arguments are kept, the ones made last."""
 
 
-def step_function(graph: Graph) -> Callable[..., Any]:
+def step_function(program: Graph) -> Callable[..., Any]:
     """Return a graph as a function of the same arguments: native code, or the graph itself where there is no compiler."""
-    try:
-        from adlab.compiler.native import unavailable
-        from adlab.compiling import compile
-    except ImportError:
-        return graph
-    return graph if unavailable() else compile(graph)
+    native: Callable[..., Any] = program if unavailable() else compile(program)
+    return native
 
 
 class ShapedFunction:
@@ -83,8 +82,6 @@ class ShapedFunction:
         return call
 
     def _traced(self, args: Sequence[Any]) -> Callable[..., Any]:
-        from adlab.api import graph
-
         self.traced += 1
         return step_function(graph(self.function, *args))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adlab.render.columns import block, numbers, place, words
 from adlab.render.shown import Shown
 from adlab.render.tables import Line, Sheet, Table, Value
-from adlab.reports.autopsy import Autopsy, shown
+from adlab.reports.autopsy import Autopsy, Finding, PathStep, shown
 
 
 class ShownAutopsy(Shown[Autopsy]):
@@ -21,7 +21,7 @@ class ShownAutopsy(Shown[Autopsy]):
     def _findings(self) -> Table:
         lines = [
             Line(
-                (f.target + _element(f.element), f.formula, f"{f.cause} = {shown(f.value)}", place(f.source))
+                (f.target + _element(f.element), f.formula, f"{f.cause} = {shown(f.value)}", _line(f))
             )
             for f in self.report.findings
         ]
@@ -29,7 +29,7 @@ class ShownAutopsy(Shown[Autopsy]):
         return Table("What went bad", columns, lines, headed=True, stub=1)
 
     def _path(self) -> Table:
-        lines = [Line((s.name, s.formula, Value(s.value), place(s.source))) for s in self.report.path]
+        lines = [Line((s.name, s.formula, Value(s.value), _line(s))) for s in self.report.path]
         columns = words("node", "operation", "value", "line")
         return Table("The way back to the input", columns, lines, headed=True, stub=1)
 
@@ -66,6 +66,11 @@ class ShownAutopsy(Shown[Autopsy]):
             for name, found in report.gradient.items()
         ]
         return Table("The derivatives", columns, lines, headed=True, stub=1)
+
+
+def _line(at: Finding | PathStep) -> str:
+    """Return the user's line, and the step of the loop that it belongs to."""
+    return ", ".join(part for part in (place(at.source), at.step) if part)
 
 
 def _element(element: tuple[int, ...]) -> str:

@@ -21,14 +21,21 @@ class ShownKinks(Shown[KinkLedger]):
 
     def _switches(self) -> Table:
         lines = [Line(self._switch(switch)) for switch in self.report.switches]
-        columns = words("node", "operation", "switch", "distance", "here", "line")
+        columns = words("node", "operation", "switch", "distance", "here", "line", *self._in_loops())
         return Table("Switches, the nearest first", columns, lines, headed=True, stub=1)
+
+    def _in_loops(self) -> tuple[str, ...]:
+        """Return the heading of a column for steps of loops, if there are any."""
+        return ("step",) if any(switch.step for switch in self.report.switches) else ()
 
     def _switch(self, switch: Switch) -> tuple[Entry, ...]:
         element = f"[{', '.join(map(str, switch.element))}]" if switch.element else ""
         distance = None if switch.distance is None else significant(switch.distance, 4)
         where: Entry = Phrase(("if ", switch.place)) if switch.kind == "branch" else switch.place
-        return (switch.name + element, switch.formula, where, distance, _here(switch), place(switch.source))
+        step = (switch.step,) if self._in_loops() else ()
+        return (
+            switch.name + element, switch.formula, where, distance, _here(switch), place(switch.source), *step,
+        )  # fmt: skip
 
     def _conventions(self) -> Table:
         rows: dict[str, Line] = {}

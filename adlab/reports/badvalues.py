@@ -18,11 +18,10 @@ import numpy as np
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import AdlabError
 from adlab.ir.graph import Graph
-from adlab.ir.primitive import Kink
-from adlab.ir.types import normalise_axes
 from adlab.primitives.rules import Elementwise
 from adlab.reports.nodes import NodeAt, level_numbers, node_at, operand_value, place_text, shown_number
 from adlab.reports.plain import plain
+from adlab.transforms.kinks import distance_to, on_kinks
 from adlab.transforms.sweeps import active_nodes, site_of
 
 NAMED = 3
@@ -360,13 +359,11 @@ def nodes_on_kinks(
     [('absolute', 'x = 0')]
     """
     found = []
-    for i in range(len(graph.inputs), len(graph)):
-        for kink in graph.primitives[i].kinks:
-            on = np.asarray(distance_to(kink, graph, values, i)) == 0
-            if np.any(on) and not is_smooth_power(graph, i):
-                numbers = level_numbers(graph) if numbers is None else numbers
-                node = node_at(graph, values, i, _first_place(on), numbers)
-                found.append(KinkNode(node, kink.where, kink.convention, int(np.sum(on)), on.size))
+    for i, kink in on_kinks(graph, values):
+        on = np.asarray(distance_to(kink, graph, values, i)) == 0
+        numbers = level_numbers(graph) if numbers is None else numbers
+        node = node_at(graph, values, i, _first_place(on), numbers)
+        found.append(KinkNode(node, kink.where, kink.convention, int(np.sum(on)), on.size))
     return found
 
 
@@ -379,37 +376,6 @@ def kink_words(found: Sequence[KinkNode]) -> list[str]:
         if more > 0
         else sentences
     )
-
-
-def distance_to(kink: Kink, graph: Graph, values: Sequence[Any], i: int) -> Any:
-    """Return what is zero where node ``i`` is on its kink, element by element; NaN where it is not known."""
-    xs = [operand_value(graph, values, j) for j in graph.operands[i]]
-    with np.errstate(all="ignore"):
-        if kink.switch is not None:
-            return kink.switch(NUMPY, *xs)
-        if graph.primitives[i].name in ("max", "min"):
-            return _gap(graph, i, np.asarray(xs[0], float))
-    return np.float64(np.nan)
-
-
-def _gap(graph: Graph, i: int, x: Any) -> Any:
-    """Return how far the largest (smallest) element stands out from the next one, for each reduction."""
-    axes = normalise_axes(dict(graph.params[i])["axis"], x.ndim)
-    kept = [a for a in range(x.ndim) if a not in axes]
-    rows = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[a] for a in kept), -1)
-    if rows.shape[-1] < 2:
-        return np.full(rows.shape[:-1], np.inf)
-    ordered = np.sort(rows, axis=-1)
-    first, second = (-1, -2) if graph.primitives[i].name == "max" else (0, 1)
-    return np.abs(ordered[..., first] - ordered[..., second])
-
-
-def is_smooth_power(graph: Graph, i: int) -> bool:
-    """Return whether a node is a polynomial: a power with a literal whole exponent of at least 1."""
-    if graph.primitives[i].name != "power" or graph.operands[i][1] >= 0:
-        return False
-    exponent = np.asarray(graph.constants[~graph.operands[i][1]].value, float)
-    return bool(np.all((exponent >= 1) & (exponent == np.floor(exponent))))
 
 
 # ------------------------------------------------------------------------------------------- both together

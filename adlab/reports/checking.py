@@ -266,6 +266,8 @@ def check_graph(
 ) -> CheckReport:
     """Return the report on a graph; ``values`` is one number or array per input."""
     positions = make_problem(graph, values, None, None, NUMPY).wrt
+    if not positions:
+        raise InputError("The function has no input that holds numbers, so there is nothing to check.")
     stopped = stopped_nodes(graph)
     graph = held(graph, NUMPY.run(graph, values)) if stopped else graph
     nodes = NUMPY.run(graph, values)

@@ -75,9 +75,9 @@ PEERS = (
         MappingProxyType(
             {"relu": 0, "leaky_relu": "left", "prelu": "left", "elu": "left", "hypot": (NAN, NAN)}
         ),
-        AGREED | {"absolute", "clip"},
+        AGREED | {"absolute", "clip", "norm"},
         "PyTorch 2, tools/autograd/derivatives.yaml: abs is sgn, maximum halves, clamp keeps its bounds, "
-        "hypot is self/result; the rectifiers' derivatives ask for x > 0",
+        "norm_backward fills with 0 where the norm is 0, hypot is self/result; the rectifiers' derivatives ask for x > 0",
     ),
 )
 """What JAX and PyTorch do at kinks."""

@@ -31,13 +31,13 @@ from adlab.methods import METHODS
 from adlab.methods.base import make_problem
 from adlab.methods.reference import Reference, reference
 from adlab.primitives import TABLE
-from adlab.reports.badvalues import distance_to, is_smooth_power
 from adlab.reports.conventions import COMPARISONS, PEERS, Policy, named_policy, peer_words, with_policy
 from adlab.reports.nodes import operand_value
 from adlab.reports.plain import plain
 from adlab.transforms.evaluation import branch_error, failing_guard, flatten_args
-from adlab.transforms.scopes import expand
+from adlab.transforms.kinks import distance_to, is_smooth_power
 from adlab.transforms.sweeps import active_nodes
+from adlab.transforms.unroll import closed_loops, step_of, unrolled
 
 LOGICAL = frozenset(("logical_and", "logical_or", "logical_not"))
 STEPS = frozenset(("floor", "ceil", "round", "sign"))
@@ -88,6 +88,8 @@ class Switch:
         Elements of inputs with the step of a difference that reaches across.
     source : Source
         The user's line.
+    step : str
+        Which step of which loop it is in; empty outside loops.
     """
 
     index: int
@@ -105,6 +107,7 @@ class Switch:
     peers: Mapping[str, str]
     straddled: Mapping[str, float]
     source: Source
+    step: str = ""
 
     @property
     def on(self) -> bool:
@@ -127,6 +130,7 @@ class Switch:
             "straddled": dict(self.straddled),
             "file": self.source.file,
             "line": self.source.line,
+            "step": self.step,
         }
 
 
@@ -183,6 +187,8 @@ class KinkLedger:
     step : float or None
         The step that was asked about; None for the default of central differences.
     notes : tuple of str
+    closed : tuple of str
+        Loops that were not looked into, because they have too many steps.
     """
 
     point: Mapping[str, Any]
@@ -192,6 +198,7 @@ class KinkLedger:
     policy: Policy
     step: float | None
     notes: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
     @property
     def on(self) -> tuple[Switch, ...]:
@@ -206,8 +213,20 @@ class KinkLedger:
     @property
     def sentence(self) -> str:
         """Say how many switches there are and how near the point is to them."""
+        if self.closed:
+            loops = ", ".join(self.closed)
+            one = len(self.closed) == 1
+            return (
+                f"{'Outside the loop' if one else 'Outside the loops'} {loops}, which {'has' if one else 'have'} too many "
+                f"steps to look into: {self._met()}"
+            )
         if not self.switches:
             return "The function is smooth here: the evaluation meets no kink and no branch."
+        return self._met()
+
+    def _met(self) -> str:
+        if not self.switches:
+            return "no kink and no branch is met."
         count = len(self.switches)
         met = "1 switch is" if count == 1 else f"{count} switches are"
         if self.on:
@@ -233,6 +252,7 @@ class KinkLedger:
             "sentence": self.sentence,
             "warnings": list(self.warnings),
             "notes": list(self.notes),
+            "closed": list(self.closed),
         }
 
 
@@ -284,7 +304,8 @@ def elements(graph: Graph, leaves: Sequence[Any], position: int) -> Iterator[Ele
 def _straddling(switch: Switch) -> str:
     steps = [f"{name} (h = {step:.3g})" for name, step in switch.straddled.items()]
     shown = ", ".join(steps[:4]) + (f" and {len(steps) - 4} more" if len(steps) > 4 else "")
-    line = f" ({switch.source})" if switch.source.line else ""
+    line = ", ".join(part for part in (switch.step, str(switch.source) if switch.source.line else "") if part)
+    line = f" ({line})" if line else ""
     return (
         f"A central difference by {shown} straddles {switch.name}, the {switch.primitive}{line}: it mixes "
         "both sides."
@@ -330,8 +351,7 @@ def kinks(
     if not args and graph.inputs:
         raise InputError(f"A ledger of kinks needs a point: give a value for {', '.join(graph.inputs)}.")
     leaves = flatten_args(graph, args)
-    if any(primitive.composite for primitive in graph.primitives):
-        graph = expand(graph)
+    graph = unrolled(graph)
     policy = named_policy(policy or {})
     with_policy(graph, policy)
     return _Ledger(f, args, graph, leaves, policy, h).report()
@@ -374,6 +394,7 @@ class _Ledger:
             self.policy,
             self.h,
             tuple(self.notes),
+            closed_loops(self.graph),
         )
 
     def _wrt_names(self) -> list[str]:
@@ -405,6 +426,7 @@ class _Ledger:
             {peer.name: peer_words(peer, row) for peer in PEERS},
             crossed,
             graph.sources[gauge.source],
+            step_of(graph, node),
         )
 
     def _name(self, node: int) -> str:
@@ -561,7 +583,7 @@ class _Ledger:
             self.notes.append("A branch of the graph is not recorded; give the function to see both sides.")
             return None
         try:
-            return expand(to_graph(self.f, unflatten(self.graph.in_tree, leaves)).graph)
+            return unrolled(to_graph(self.f, unflatten(self.graph.in_tree, leaves)).graph)
         except AdlabError as error:
             self.notes.append(f"The other side could not be traced: {error}")
             return None

@@ -102,5 +102,8 @@ def mapped(value: Any, function: Callable[[Any], Any], listed: bool = False) -> 
         return tuple(mapped(item, function, listed) for item in value)
     if not isinstance(value, np.ndarray):
         return function(value)
-    result = np.vectorize(function, otypes=[object])(value) if value.size else value
+    if not value.size:
+        return value.tolist() if listed else value.astype(np.float64)
+    with np.errstate(all="ignore"):  # NumPy takes the float of an infinite or undefined object for an invalid value
+        result = np.vectorize(function, otypes=[object])(value)
     return result.tolist() if listed else result.astype(np.float64)

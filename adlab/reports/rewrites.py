@@ -318,10 +318,16 @@ def _hypot(look: _Patterns, i: int) -> Iterator[Candidate]:
     if both is not None:
         a, b = (look.squared(part) for part in both)
         if a is not None and b is not None:
-            words = "√ has an infinite derivative at 0, where a² + b² has derivative 0: 0·∞."
-            yield _function(i, "hypot", words, a, b)
+            yield _function(i, "hypot", _why_hypot(look, inside), a, b)
     if (u := look.squared(inside)) is not None:
         yield _function(i, "absolute", "√u² is |u|.", u)
+
+
+def _why_hypot(look: _Patterns, inside: int) -> str:
+    """Return what is wrong with √(a² + b²) at the values at hand."""
+    if np.any(np.isinf(look.values[inside])):
+        return "The squares overflow, although √(a² + b²) is no larger than the larger of |a| and |b| times √2: hypot scales first."
+    return "√ has an infinite derivative at 0, where a² + b² has derivative 0: 0·∞."
 
 
 def _small_differences(look: _Patterns, i: int) -> Iterator[Candidate]:

@@ -24,10 +24,10 @@ from adlab.ir.types import BOOL, Type
 from adlab.methods import METHODS
 from adlab.methods.base import Derivative
 from adlab.methods.reference import reference
-from adlab.reports.badvalues import distance_to
 from adlab.reports.differences import ORDERS, as_floats, coarsest_epsilon, default_step
 from adlab.reports.nodes import NodeAt, level_numbers, node_at, operand_value, place_text
 from adlab.reports.question import Question
+from adlab.transforms.kinks import distance_to
 
 ROUNDINGS = 1e4
 """How many units of rounding a value or derivative may be off by where no digits are lost."""

@@ -232,6 +232,28 @@ def test_what_a_users_function_raises_is_one_sentence(run, tmp_path: Path) -> No
     assert_refused(run("grad", f"{tmp_path}/own.py:g", "x=1"), "own.py:2", "KeyError", "no such weight")
 
 
+def test_code_that_ends_the_program_is_refused(run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("import sys\n\ndef g(x):\n    sys.exit(0)\n")
+    for command in ("check", "grad", "trace"):
+        assert_refused(run(command, f"{tmp_path}/own.py:g", "x=1"), "own.py:4", "ends the program", "SystemExit: 0")
+
+
+def test_an_interrupted_function_is_an_interrupted_program(run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def g(x):\n    raise KeyboardInterrupt\n")
+    status, out, err = run("check", f"{tmp_path}/own.py:g", "x=1")
+    assert (status, out, err.strip()) == (130, "", "")
+
+
+def test_an_asynchronous_function_is_refused(run, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("async def g(x):\n    return x\n")
+    assert_refused(run("check", f"{tmp_path}/own.py:g", "x=1"), "async def")
+
+
+@pytest.mark.parametrize("expression", ["5", "[1, 2]"])
+def test_a_constant_has_nothing_to_check(run, expression: str) -> None:
+    assert_refused(run("check", expression), "no input that holds numbers")
+
+
 def test_an_expression_that_starts_with_a_minus(run) -> None:
     assert_refused(run("grad", "-x^2", "x=3"), "--")
     assert json.loads(run("grad", "--format", "json", "--", "-x^2", "x=3")[1])["gradient"]["x"] == -6
@@ -442,6 +464,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(status: int, values: list[str
     with process.stderr as complaints:
         assert complaints.read() == ""
     assert process.wait() == status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("args", [("trace", "x", "x=1"), ("trace", "x", "x=1", "--format", "csv"), ("check", "x", "x=1")])
+def test_a_full_standard_output_is_one_sentence(args: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "adlab", *args], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert_refused((done.returncode, "", done.stderr), "Standard output", "No space left")
 
 
 # ---------------------------------------------------------------------------------------------------- as a process

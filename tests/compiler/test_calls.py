@@ -133,6 +133,19 @@ class Sub(np.ndarray):
     """A subclass of arrays, which the entry does not know."""
 
 
+def test_float32_numbers_are_read_where_they_lie():
+    x, rate = np.arange(5, dtype=np.float32), np.float32(0.3)
+    made = compiled(lambda x, rate: x - rate * x, x, rate)
+    for given in (rate, np.float32(-7.5), np.array(0.3, np.float32), np.float32(np.inf)):
+        with np.errstate(invalid="ignore"):
+            found = made(x + 1, given)
+            wanted = (x + 1) - given * (x + 1)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    scalar = compiled(lambda a, b: a * b + 1, np.float32(2), 3.0)
+    assert scalar(np.float32(0.5), 4.0) == 3.0
+
+
 def test_subclasses_go_the_slow_way():
     made = compiled(lambda x: x[0] * x[1], np.ones(2))
     assert made(np.array([2.0, 3.0]).view(Sub)) == 6.0

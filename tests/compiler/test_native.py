@@ -1,6 +1,7 @@
 """The whole way from graph to function: what is kept on disk, tiers, switching off, processes and exits."""
 
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,30 @@ PROGRAM = """
     x, w = np.linspace(-1, 1, 1200).reshape(40, 30), np.linspace(-2, 2, 600).reshape(30, 20)
     f = ad.compile(lambda x, w: np.tanh(x @ w).sum(axis=0), x, w)
 """
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="names processors of the x86 family"
+)
+@pytest.mark.parametrize("cpu", ["x86-64-v3", "x86-64"])
+def test_lesser_processors_compute_the_same(cpu):
+    code = """
+    import numpy as np
+    import adlab as ad
+    x, w = np.linspace(-1, 1, 1290).reshape(43, 30), np.linspace(-2, 2, 510).reshape(30, 17)
+
+    def loss(w, x):
+        p = ad.softmax(np.tanh(x @ w), axis=1)
+        return -np.log(p).sum() + np.exp(w).mean() + np.sin(1e7 * w).max()
+
+    f = ad.compile(ad.value_and_grad(loss), w, x)
+    value, gradient = f(w, x)
+    want, adjoint = ad.value_and_grad(loss)(w, x)
+    np.testing.assert_allclose(value, want, rtol=1e-13)
+    np.testing.assert_allclose(gradient, adjoint, rtol=1e-11, atol=1e-12)
+    print(f.stats.kind, "zmm" in f.assembly)
+    """
+    assert run(code, ADLAB_CPU=cpu).split() == ["array", "False"]
 
 
 def test_another_process_loads_it_and_exits_cleanly():

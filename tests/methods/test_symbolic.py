@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import adlab
 from adlab.algebra.numpy import NUMPY
-from adlab.errors import GrowthError, InputError
+from adlab.errors import GrowthError, InputError, MethodError
 from adlab.frontends.dispatch import to_graph
 from adlab.methods import method_named
 from adlab.methods.base import make_problem
@@ -155,3 +156,59 @@ def test_systems_of_symbols_are_solved_whatever_is_0_at_the_point():
         method_named(name).derivative(graph, (a,)).jacobians[0][0] for name in ("symbolic", "reverse")
     )
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+NAN_POINT = np.array([1.0, np.nan, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "point"),
+    [
+        (lambda x: np.sum(np.where(np.isnan(x), 0.0, 3 * x)), NAN_POINT),
+        (np.nanmean, NAN_POINT),
+        (np.nanmax, NAN_POINT),
+        (np.max, NAN_POINT),
+        (lambda x: np.sum(np.clip(x, 0, 1)), np.array([-0.5, 0.0, 0.5, 1.0])),
+        (np.max, np.array([1.0, 3.0, 3.0])),
+        (lambda x: np.sum(np.sign(x)), np.array([0.0, 2.0])),
+        (np.linalg.norm, np.zeros(2)),
+        (lambda x: x[0] ** x[1], np.array([0.0, 2.0])),
+    ],
+)
+def test_conventions_hold_on_kinks_and_at_nan(f, point):
+    rules = reverse_of(f, point)
+    found = derivative(f, point)
+    np.testing.assert_array_equal(found.jacobians[0][0], rules)
+    np.testing.assert_allclose(adlab.grad(f, method="symbolic")(point), rules)
+
+
+def reverse_of(f, point):
+    return method_named("reverse").derivative(to_graph(f, (point,)).graph, [point]).jacobians[0][0]
+
+
+def test_what_replaces_a_formula_is_said():
+    found = derivative(lambda x: np.clip(x, 0, 1), 0.0)
+    said = found.notes[-1]
+    assert "sits on its kink x = a or x = b" in said
+    assert "SymPy's derivative is 0.5 there, and the rule table's 1 is given" in said
+    assert "test_symbolic.py" in said
+    assert len(derivative(lambda x: np.clip(x, 0, 1), 0.25).notes) == 1
+
+
+def test_terms_that_cancel_in_a_formula_stay_although_the_rules_have_no_number():
+    found = derivative(lambda x: np.sqrt(x) * np.sqrt(x), 0.0)
+    assert float(found.jacobians[0][0]) == 1
+    assert "SymPy's derivative, in which terms cancelled" in found.notes[-1]
+
+
+def test_a_symbolic_derivative_inside_another_follows_the_conventions_too():
+    inner = adlab.grad(lambda x: np.clip(x, 0, 1) * x, method="symbolic")
+    assert adlab.value_and_grad(inner)(1.0)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: np.linalg.norm(x, 0), lambda x: np.sum(x * x) if np.all(x > 0) else np.sum(x)]
+)
+def test_what_sympy_cannot_do_with_conditions_is_a_sentence(f):
+    with pytest.raises(MethodError, match="use the reverse or forward method"):
+        adlab.grad(f, method="symbolic")(np.array([1.0, 2.0]))

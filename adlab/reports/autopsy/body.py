@@ -17,6 +17,7 @@ from adlab.primitives.rules import Elementwise
 from adlab.reports.autopsy.report import Finding, PathStep, all_finite, in_arithmetic, shown
 from adlab.transforms.evaluation import branch_error, failing_guard
 from adlab.transforms.sweeps import active_nodes, forward_sweep, site_of
+from adlab.transforms.unroll import step_of
 
 
 class Body:
@@ -73,7 +74,7 @@ class Body:
         graph = self.graph
         return Finding(
             kind, node, self.name(node), graph.primitives[node].name, self.formula(node), target, element,
-            float(value), cause, graph.sources[graph.source_ids[node]],
+            float(value), cause, graph.sources[graph.source_ids[node]], step_of(graph, node),
         )  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- values
@@ -236,7 +237,7 @@ class Body:
         graph, i = self.graph, culprit.index
         while True:
             source = UNKNOWN if i < len(graph.inputs) else graph.sources[graph.source_ids[i]]
-            yield PathStep(self.name(i), self.formula(i), self.values[i], source)
+            yield PathStep(self.name(i), self.formula(i), self.values[i], source, step_of(graph, i))
             operands = [j for j in graph.operands[i] if j >= 0 and graph.types[j].dtype != BOOL]
             if not operands:
                 return

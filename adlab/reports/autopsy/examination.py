@@ -14,11 +14,11 @@ from adlab.ir.graph import Graph
 from adlab.methods.base import make_problem
 from adlab.methods.reference import Reference, reference
 from adlab.reports.autopsy.body import Body, count_bad
-from adlab.reports.autopsy.report import Autopsy, Rewrite, all_finite
+from adlab.reports.autopsy.report import Autopsy, Finding, Rewrite, all_finite
 from adlab.reports.autopsy.trials import ENOUGH, WORK, Trials, size_of, summed
 from adlab.reports.rewrites import Candidate, Surgeon, candidates
 from adlab.transforms.evaluation import flatten_args
-from adlab.transforms.scopes import expand
+from adlab.transforms.unroll import closed_loops, step_of, unrolled
 
 ROUNDS = 4
 """Rewrites that may be needed one after the other."""
@@ -49,8 +49,7 @@ def autopsy(f: Any, *args: Any, names: Sequence[str] | None = None) -> Autopsy:
     if not args and graph.inputs:
         raise InputError(f"An autopsy needs a point: give a value for {', '.join(graph.inputs)}.")
     leaves = flatten_args(graph, args)
-    if any(primitive.composite for primitive in graph.primitives):
-        graph = expand(graph)
+    graph = unrolled(graph)
     make_problem(graph, leaves, None, None, NUMPY)
     return _report(graph, leaves)
 
@@ -61,15 +60,15 @@ def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
     several = sum(type.size for type in graph.output_types) > 1
     if several:
         notes.append("The function returns several numbers; adjoints and derivatives are those of their sum.")
+    if loops := closed_loops(graph):
+        notes.append(f"The loop {', '.join(loops)} has too many steps to look into, so it is one operation here.")
     truth = _truth(graph, leaves, notes)
     culprit = next((f for f in body.findings if f.value != f.value), next(iter(body.findings), None))
     rewrite = None
     if culprit is not None and not body.healthy and not _really_infinite(body, truth):
         rewrite = _rewrite(graph, leaves, notes)
         if rewrite is None:
-            notes.append(
-                "No rewrite is proposed: none of those that adlab knows was shown to be equal and finite here."
-            )
+            notes.append(_unproposed(culprit))
     return Autopsy(
         dict(zip(graph.inputs, leaves, strict=True)),
         "(sum of the results)" if several else graph.output_names[0],
@@ -81,6 +80,15 @@ def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
         {} if truth is None else {graph.inputs[k]: value for k, value in summed(graph, truth).items()},
         tuple(notes),
     )
+
+
+def _unproposed(culprit: Finding) -> str:
+    """Return why there is no rewrite."""
+    if culprit.step:
+        return (
+            "No rewrite is proposed: the operation is one step of a loop, and a rewritten line would change every step."
+        )
+    return "No rewrite is proposed: none of those that adlab knows was shown to be equal and finite here."
 
 
 def _truth(graph: Graph, leaves: Sequence[Any], notes: list[str]) -> Reference | None:
@@ -122,6 +130,8 @@ def _rewrite(graph: Graph, leaves: Sequence[Any], notes: list[str]) -> Rewrite |
         step: tuple[Candidate, Graph] | None = None
         for culprit in sorted(body.findings, key=lambda f: (f.value == f.value, f.kind == "tangent")):
             for candidate in candidates(current, body.values, culprit.index):
+                if step_of(current, candidate.node):
+                    continue  # the line would be rewritten for every step, the node is that of one
                 changed = Surgeon(current).apply(candidate)
                 if changed is None or not trials.equal(changed):
                     continue

@@ -13,6 +13,13 @@ from adlab.ir.graph import Graph, Source
 from adlab.reports.plain import plain
 
 
+OVERFLOWING = frozenset((
+    "add", "subtract", "multiply", "square", "exp", "exp2", "expm1", "sinh", "cosh", "sum", "prod", "matmul", "outer", "norm",
+    "hypot", "cast",
+))  # fmt: skip
+"""Rows without poles: what is infinite out of finite operands is too large to be written."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One bad number: where it arose and out of what.
@@ -31,6 +38,8 @@ class Finding:
     cause : str
         The arithmetic that made it, with its numbers: "0 · ∞".
     source : Source
+    step : str
+        Which step of which loop it is in; empty outside loops.
     """
 
     kind: str
@@ -43,18 +52,25 @@ class Finding:
     value: float
     cause: str
     source: Source
+    step: str = ""
 
     @property
     def sentence(self) -> str:
         """Say what went bad, where, and out of which numbers."""
         place = f"[{', '.join(map(str, self.element))}]" if self.element else ""
-        line = f" ({self.source})" if self.source.line else ""
+        line = ", ".join(part for part in (self.step, str(self.source) if self.source.line else "") if part)
+        line = f" ({line})" if line else ""
         bad = "is not a number" if self.value != self.value else "is infinite"
         through = f"through {self.name}, " if self.kind == "adjoint" else ""
         return (
             f"The first {self.kind} that {bad} is {self.target}{place}, {through}the {self.primitive}{line}: "
-            f"{self.cause} = {shown(self.value)}."
+            f"{self.cause} = {shown(self.value)}{', an overflow' if self.overflows else ''}."
         )
+
+    @property
+    def overflows(self) -> bool:
+        """Whether a value is infinite only because it is too large for its type."""
+        return self.kind == "value" and self.value == self.value and self.primitive in OVERFLOWING
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -68,6 +84,7 @@ class Finding:
             "cause": self.cause,
             "file": self.source.file,
             "line": self.source.line,
+            "step": self.step,
             "sentence": self.sentence,
         }
 
@@ -80,6 +97,7 @@ class PathStep:
     formula: Term
     value: Any
     source: Source
+    step: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -88,6 +106,7 @@ class PathStep:
             "value": plain(self.value),
             "file": self.source.file,
             "line": self.source.line,
+            "step": self.step,
         }
 
 
