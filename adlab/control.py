@@ -19,7 +19,7 @@ from adlab.frontends.numpy_functions import FUNCTIONS
 from adlab.frontends.recording import as_leaf, parameter_names, record, type_of_leaf
 from adlab.ir.builder import user_source
 from adlab.ir.graph import Graph
-from adlab.ir.tree import LEAF, Tree, flatten, leaf_names, unflatten
+from adlab.ir.tree import LEAF, Tree, flatten, kind_name, leaf_names, unflatten
 from adlab.ir.types import Type, common_dtype
 from adlab.transforms.evaluation import algebra_for, as_result
 from adlab.transforms.loops import Loop, fitted, unpacked, without_nodes
@@ -328,9 +328,8 @@ def _nesting(tree: Tree) -> str:
     if tree == LEAF:
         return "one array"
     kind, keys, children = tree
-    return (
-        f"a dict with keys {', '.join(map(str, keys))}" if kind == "dict" else f"a {kind} of {len(children)}"
-    )
+    name = kind_name(kind)
+    return f"a {name} with keys {', '.join(map(str, keys))}" if keys else f"a {name} of {len(children)}"
 
 
 def _applied(loop: Loop, operands: Sequence[Any]) -> list[Any]:

@@ -86,7 +86,8 @@ def primitive(
     InputError
         If a name or a combination of rules cannot be used, or a rule returns what does not fit.
     GradientError
-        If ``check`` is asked for and a rule disagrees with differences.
+        If ``check`` is asked for and a rule disagrees with differences, or the ``mpmath`` or ``sympy`` function of an
+        elementwise ``fun`` has other values than ``fun`` between 0 and 1.
     MissingRuleError
         Also a NotImplementedError; later, when a derivative needs a rule that was not given.
 
@@ -115,6 +116,9 @@ def primitive(
     if check is not False and check is not None:
         for point in _points(made, check):
             _check(made, point)
+    elif partials is not None and (mpmath is not None or sympy is not None):
+        for point in _draws(_required(fun)):
+            _check_exact_at(made, point)
     return made
 
 
@@ -149,13 +153,28 @@ class Exact(NamedTuple):
 
     def columns(self, elementwise: bool) -> dict[str, Rule | None]:
         """Return the row's functions of (library, *operands, **params)."""
-        return {
-            column: rule if rule is None or elementwise else functools.partial(_without_params, rule)
-            for column, rule in self._asdict().items()
-        }
+        found: dict[str, Rule | None] = {}
+        for column, rule in self._asdict().items():
+            guarded = None if rule is None else functools.partial(_in_library, rule, column)
+            found[column] = (
+                guarded if rule is None or elementwise else functools.partial(_without_params, guarded)
+            )
+        return found
 
 
-def _without_params(rule: Rule, library: Any, *xs: Any, **params: Any) -> Any:
+def _in_library(rule: Rule, column: str, library: Any, *xs: Any) -> Any:
+    """Return what a user's exact function computes; what it raises becomes a sentence that names its line."""
+    try:
+        return rule(library, *xs)
+    except (TypeError, AttributeError) as error:
+        short = "mp" if column == "mpmath" else "sp"
+        raise MethodError(
+            f"{place_of(rule)}: the {column} function cannot compute with {column}'s numbers ({error}); it takes ({short}, *xs) "
+            f"and uses the functions of {short}, such as {short}.sin, not NumPy's."
+        ) from error
+
+
+def _without_params(rule: Any, library: Any, *xs: Any, **params: Any) -> Any:
     return np.asarray(rule(library, *xs), dtype=object)
 
 
@@ -400,12 +419,18 @@ class UserPartial:
             return part
         part = np.asarray(part, types[0].dtype) if isinstance(part, (list, tuple)) else part
         shape, whole = A.shape(part), types[0].shape
-        if len(shape) > len(whole) or np.broadcast_shapes(shape, whole) != whole:
+        if not _stretches(shape, whole):
             raise InputError(
                 f"{place_of(self.partials)}: the partials of {self.name} hold one of shape {shape} where the result has "
                 f"shape {whole}; an elementwise rule keeps it, and other rules are given as vjp and jvp."
             )
         return part if A.dtype(part) == types[0].dtype else A.cast(part, dtype=types[0].dtype.name)
+
+
+def _stretches(shape: Shape, whole: Shape) -> bool:
+    """Return whether a value of ``shape`` can stand for one of shape ``whole``."""
+    tail = whole[len(whole) - len(shape) :] if len(shape) <= len(whole) else None
+    return tail is not None and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 def _like(type: Type, x: Any, dtype: np.dtype[Any]) -> Type:
@@ -420,6 +445,13 @@ class UserRule(Joint):
     name: str
     backward: Rule | None
     forward: Rule | None
+
+    @property
+    def lacks(self) -> str:
+        """The mode that no rule was given for."""
+        if self.backward is None or self.forward is None:
+            return "reverse" if self.forward is not None else "forward" if self.backward is not None else ""
+        return ""
 
     def jvp(self, A: Any, site: Site, tangents: Sequence[Any]) -> Any:
         """Return the output's tangent."""
@@ -465,15 +497,16 @@ class UserRule(Joint):
         ]
 
     def _shaped(self, A: Any, part: Any, type: Type, what: str, rule: Rule) -> Any:
-        """Return a tangent or cotangent of the type it belongs to; a bare number stands for a whole array."""
+        """Return a tangent or cotangent of the type it belongs to; a bare 0 stands for zeros of any shape."""
         dtype = common_dtype([type.dtype])
+        nothing = isinstance(part, (int, float)) and part == 0
         if isinstance(part, (int, float, list, tuple)):
             part = np.asarray(part, dtype)[()]
         shape = A.shape(part)
-        if shape != type.shape and shape:
+        if shape != type.shape and not nothing:
             raise InputError(
                 f"{place_of(rule)}: the {what} returned a value of shape {shape} where {type.shape} is needed, the "
-                "shape of what it belongs to."
+                "shape of what it belongs to; np.full or multiplication by np.ones makes an array of a number."
             )
         part = part if A.dtype(part) == dtype else A.cast(part, dtype=dtype.name)
         return part if shape == type.shape else A.broadcast_to(part, shape=type.shape)
@@ -500,7 +533,12 @@ def _points(made: UserPrimitive, check: Any) -> list[tuple[Any, ...]]:
             f"check=True serves elementwise primitives; give the arguments at which to compare {made.name}, as in "
             "check=(np.ones(3),)."
         )
-    draws = np.random.default_rng(0).uniform(0.1, 0.9, (3, count))
+    return _draws(count)
+
+
+def _draws(count: int) -> list[tuple[float, ...]]:
+    """Return a few points between 0 and 1; none for a function of no known number of arguments."""
+    draws = np.random.default_rng(0).uniform(0.1, 0.9, (3, count)) if count else ()
     return [tuple(map(float, draw)) for draw in draws]
 
 
@@ -538,6 +576,17 @@ def _check(made: UserPrimitive, point: tuple[Any, ...]) -> None:
             _compare(made, mode, graph.inputs[k], point, wanted, got, bar)
     if not checked:
         raise InputError(f"{made.name} has no rule to check; give partials, vjp or jvp.")
+
+
+def _check_exact_at(made: UserPrimitive, point: tuple[float, ...]) -> None:
+    """Hold the mpmath or SymPy function against the function itself, where that has a finite value."""
+    try:
+        with np.errstate(all="ignore"):
+            value = np.asarray(made.fun(*point), float)
+    except (ValueError, ArithmeticError):
+        return  # outside the domain of the function
+    if np.all(np.isfinite(value)):
+        _check_exact(made, record(made, point).graph, [np.float64(x) for x in point])
 
 
 def _check_exact(made: UserPrimitive, graph: Graph, values: Sequence[Any]) -> None:

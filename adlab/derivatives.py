@@ -10,7 +10,7 @@ never confuse their perturbations.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ def _call(f: Any, args: Sequence[Any], *others: Any) -> _Call:
 
 def _argnums(argnums: Argnums, count: int) -> tuple[int, ...]:
     """Return positions of arguments counted from 0, or raise InputError."""
-    given = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     for k in given:
         if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
             raise InputError(
@@ -514,7 +514,7 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         As ``f`` returns it.
     pullback : callable
         Takes a cotangent shaped and nested as the value; returns a tuple with one cotangent per primal. Each
-        call is one reverse pass.
+        call is one reverse pass, at the primals as they were, whatever became of the arrays since.
 
     Examples
     --------
@@ -523,7 +523,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     [5.0, 2.0]
     """
     call = _call(f, primals)
-    values = evaluate_checked(call.graph, call.algebra, call.values)
+    own = [value.copy() if isinstance(value, np.ndarray) else value for value in call.values]
+    values = evaluate_checked(call.graph, call.algebra, own)
     wrt = [k for k in range(len(call.values) - call.captures) if call.graph.types[k].dtype != BOOL]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -538,7 +539,7 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
             _seed(leaf, "The cotangent", "the value", type) for leaf, type in zip(leaves, types, strict=True)
         ]
         seeds = [(j, part) for j, part in zip(call.graph.outputs, parts, strict=True) if part is not None]
-        algebra = algebra_for([*call.values, *parts])
+        algebra = algebra_for([*own, *parts])
         adjoints = reverse_sweep(call.graph, algebra, values, seeds, wrt)
         types = call.graph.input_types
         found = [whole(adjoints[k], _real_type(types[k])) for k in range(len(types) - call.captures)]

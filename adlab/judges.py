@@ -254,6 +254,11 @@ def swell(
 
     if step is not None and family is not None:
         raise InputError("swell takes a family or a map to iterate, not both; leave one out.")
+    if family is not None and not callable(family):
+        raise InputError(
+            f"A family takes n and returns its n-th function; this is a {type(family).__name__}. To iterate a map such as "
+            "4*x*(1 - x), give it as step=; to count more members, give steps=."
+        )
     chosen, title = family, ""
     if step is not None:
         chosen = partial(iterated, step)

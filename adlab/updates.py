@@ -3,6 +3,10 @@
 Traced arrays never change, so what NumPy code writes as ``x[1:3] = v`` is written ``x = ad.at(x)[1:3].set(v)``; it means
 the same on plain arrays. An update is made of the rows that move elements, so every method, carrier and order of
 derivative has it: what is overwritten gets no derivative, also where a 0 · ∞ would have been.
+
+Operators in place are no updates: ``y += v`` gives the name y a new array, where y was made by an operation and nothing else
+has it. For an argument, a view, or an array that has a view or another name, NumPy would change those as well; there it is
+refused, and ``y = y + v`` says which array is meant. Numbers never change in NumPy either, so for them it always works.
 """
 
 from __future__ import annotations

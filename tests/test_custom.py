@@ -276,6 +276,12 @@ WRONG = {
     "shape \\(2,\\) where \\(3,\\) is needed": lambda: ad.grad(
         ad.primitive(np.sum, vjp=lambda y, x: lambda bar: (np.ones(2),))
     )(X),
+    "hold one of shape \\(5,\\) where": lambda: ad.grad(
+        lambda x: ad.primitive(np.sin, partials=lambda y, v: (np.ones(5),))(x).sum()
+    )(X),
+    "value of shape \\(\\) where \\(3,\\) is needed": lambda: ad.grad(
+        ad.primitive(np.sum, vjp=lambda y, x: lambda bar: (2 * bar,))
+    )(X),
     "hold one of shape \\(3, 3\\)": lambda: ad.grad(
         lambda x: ad.primitive(np.sin, partials=lambda y, v: np.eye(3))(x).sum()
     )(X),
@@ -331,3 +337,34 @@ def test_stop_gradient_is_a_constant_to_every_derivative() -> None:
     for method in ("reverse", "forward"):
         assert ad.grad(f, method=method)(3.0) == 3.0
         assert ad.grad(ad.grad(f, method=method))(3.0) == 0.0
+
+
+def test_exact_functions_are_tried_when_they_are_declared() -> None:
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    for wrong in (lambda mp, x: np.sin(x), lambda x: 2 * x):
+        with pytest.raises(ad.MethodError, match=r"test_custom\.py:\d+: .*\(mp, \*xs\)"):
+            ad.primitive(double, partials=lambda y, x: 2, mpmath=wrong)
+    with pytest.raises(ad.GradientError, match=r"test_custom\.py:\d+: .*mpmath function of double gives"):
+        ad.primitive(double, partials=lambda y, x: 2, mpmath=lambda mp, x: 3 * x)
+    inverse = ad.primitive(
+        np.arccosh,
+        name="inverse",
+        partials=lambda y, x: 1 / np.sqrt(x * x - 1),
+        mpmath=lambda mp, x: mp.acosh(x),
+    )  # has no value between 0 and 1
+    assert ad.compare(inverse, 2.0)["reverse"].ulps < 4
+
+
+def test_the_cheaper_direction_is_one_that_has_a_rule() -> None:
+    doubled = ad.primitive(lambda x: 2 * x, name="doubled", vjp=lambda y, x: lambda bar: (2 * bar,))
+    tripled = ad.primitive(lambda x: 3 * x, name="tripled", jvp=lambda y, xs, tangents: 3 * tangents[0])
+    for sparse in (False, True):
+        for f, factor in ((doubled, 2), (tripled, 3)):
+            found = ad.jacobian(lambda x, f=f: f(x) * x[0], sparse=sparse)(X)
+            dense = found.toarray() if sparse else found
+            expected = factor * (X[0] * np.eye(3) + np.outer(X, [1, 0, 0]))
+            assert np.allclose(dense, expected, rtol=1e-15)
+        with pytest.raises(ad.MissingRuleError):
+            ad.jacobian(lambda x: doubled(tripled(x)), sparse=sparse)(X)

@@ -274,6 +274,33 @@ def test_negative_argnums_and_tuples():
 # --------------------------------------------------------------------------------------------------- products
 
 
+def test_a_pullback_stays_at_its_point_when_the_arrays_change():
+    x, w = np.ones(3), [np.full(3, 2.0)]
+    value, pullback = vjp(lambda x, w: (x[::-1] ** 2, w[0] * x), x, w)
+    x += 1
+    w[0][:] = 7.0
+    value[0][:] = 5.0
+    bars = pullback((np.ones(3), np.ones(3)))
+    np.testing.assert_array_equal(bars[0], np.full(3, 4.0))
+    np.testing.assert_array_equal(bars[1][0], np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "x", [np.ma.array([1.0, 2.0], mask=[0, 1]), np.eye(2).view(np.matrix), np.ma.masked]
+)
+def test_arrays_that_mean_something_else_are_refused(x):
+    for call in (
+        lambda: grad(lambda x: (x * x).sum())(x),
+        lambda: grad(lambda p: (p["x"] * p["x"]).sum())({"x": x}),
+        lambda: jacobian(lambda x: x * x, sparse=True)(x),
+        lambda: vjp(lambda x: x * x, x),
+        lambda: jvp(lambda x: x * x, (np.ones(2),), (x,)),
+        lambda: to_graph(lambda x: x * x, (x,)),
+    ):
+        with pytest.raises(InputError, match=f"a {type(x).__name__}, .*asarray makes a plain array"):
+            call()
+
+
 def test_jvp_and_vjp_agree():
     random = np.random.default_rng(0)
     a, x, u, v = random.normal(size=(3, 4)), *random.normal(size=(2, 4)), random.normal(size=3)
@@ -455,3 +482,11 @@ def test_cotangents_of_one_result_returned_twice_add_up() -> None:
 
     _, pullback = adlab.vjp(lambda x: (x * x, x * x), 3.0)
     assert pullback((1.0, 1.0))[0] == 12.0
+
+
+@pytest.mark.parametrize("argnums", [0.0, None, "a", (0.0,)])
+def test_argnums_that_are_no_positions_are_refused(argnums):
+    with pytest.raises(InputError, match="argnums="):
+        grad(np.sin, argnums=argnums)(1.0)
+    with pytest.raises(InputError, match="argnums="):
+        jacobian(np.sin, argnums=argnums)(1.0)

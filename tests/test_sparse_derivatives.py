@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adlab as ad
+from adlab.compiler import tiers
 from adlab.errors import InputError, MethodError
 from adlab.methods import METHODS, method_named
 from adlab.methods.compressed import Plans, plan_hessian, plan_jacobian
@@ -204,6 +205,31 @@ def test_numbers_that_the_function_reads_may_change_between_calls():
     for start[0] in (0, 0, 0, 1, 1, 0):
         found = shifted(np.arange(1.0, 4.0)).toarray()
         np.testing.assert_array_equal(found, np.diag([2.0, 4.0, 6.0])[start[0] : start[0] + 2])
+
+
+def test_a_hessian_of_scalar_code_becomes_native(monkeypatch):
+    pytest.importorskip("llvmlite")
+
+    def f(x):
+        total = 0.0
+        for i in range(len(x) - 1):
+            total += 100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2
+        return total
+
+    made = []
+
+    def compiled(answer, args):
+        made.append(original(answer, args))
+        return made[-1]
+
+    original = tiers._compiled
+    monkeypatch.setattr(tiers, "_compiled", compiled)
+    hessian, x = ad.hessian(f, sparse=True), RNG.normal(size=100)
+    expected = ad.hessian(rosenbrock)(x)
+    for _ in range(4):
+        np.testing.assert_allclose(hessian(x).toarray(), expected, rtol=1e-12, atol=1e-12)
+    kinds = [code and code.stats.kind for code in made]
+    assert kinds == ["scalar"]
 
 
 def test_results_are_the_users_own():

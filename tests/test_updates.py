@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -177,3 +180,130 @@ def test_the_error_prints_the_line_rewritten(code: Callable[..., Any]) -> None:
 )
 def test_rewriting(line: str, expected: str | None) -> None:
     assert rewritten(line) == expected
+
+
+def aliased(x: Any) -> Any:
+    y = x * 1.0
+    z = y
+    y *= 2.0
+    return z.sum()
+
+
+def viewed(x: Any) -> Any:
+    y = x * 1.0
+    part = y[1:]
+    y += 1
+    return part.sum()
+
+
+def view(x: Any) -> Any:
+    r = x.reshape(3, 1)
+    r -= x[0] + 1
+    return (x**2).sum()
+
+
+def argument(x: Any) -> Any:
+    x **= 2
+    return x.sum()
+
+
+def every(x: Any) -> Any:
+    w = {"a": x * 1.0, "b": x * 2.0}
+    for p in (w["a"], w["b"]):
+        p -= 0.1 * p
+    return w["a"].sum() + w["b"].sum()
+
+
+def called(x: Any) -> Any:
+    y, z = x * 1.0, x * 2.0
+    parts = [y, z]
+    del y
+    functools.reduce(operator.iadd, parts)
+    return parts[0].sum()
+
+
+def sliced(x: Any) -> Any:
+    y = x * 1.0
+    y[0:1] += 10.0
+    return (y**2).sum()
+
+
+REFUSED = [
+    (aliased, "`y = y * 2.0`"),
+    (viewed, "`y = y + 1`"),
+    (view, "`r = r - (x[0] + 1)`"),
+    (argument, "`x = x ** 2`"),
+    (every, "`p = p - (0.1 * p)`"),
+    (called, "`y = y + v`"),
+    (sliced, "`y = ad.at(y)[0:1].add(10.0)`"),
+]
+
+
+@pytest.mark.parametrize(("f", "instead"), REFUSED, ids=lambda given: getattr(given, "__name__", ""))
+def test_an_operator_in_place_is_refused_where_something_else_would_change(f: Any, instead: str) -> None:
+    with pytest.raises(ad.TraceError, match=re.escape(instead)) as info:
+        ad.grad(f)(np.ones(3))
+    assert isinstance(info.value, TypeError)
+
+
+class Cell:
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+
+def accumulates(x: Any) -> Any:
+    total = np.zeros(3) + x
+    cell, table, mask = Cell(x * 2), {"a": x + 1}, x > 0
+    for k in range(3):
+        total += k * x
+        cell.state *= 1.0 + x
+        table["a"] -= 0.5 * x[0]
+        mask &= x < k + 1
+        first = total[0]
+        total /= 1.0 + first**2
+    parts = total[1:] - total[:-1]
+    parts **= 2
+
+    def inner() -> None:
+        nonlocal total
+        total @= np.eye(3)
+
+    inner()
+    own, flat, last = x.copy(), x.flatten(), np.copy(x)
+    own -= 1.0
+    flat += own
+    last *= 3.0
+    number = x[0]
+    other = number
+    number += 5.0
+    return (
+        (total * cell.state + table["a"] * flat + last).sum()
+        + parts.sum() * number
+        + other
+        + np.where(mask, x, 2 * x).sum()
+    )
+
+
+def test_an_operator_in_place_is_an_assignment_where_nothing_else_has_the_array() -> None:
+    x = np.array([0.5, 1.5, 2.5])
+    graph = ad.graph(accumulates, x)
+    np.testing.assert_allclose(graph(x), accumulates(x.copy()), rtol=1e-14)
+    numbers = ad.grad(accumulates, method="numerical")(x)
+    np.testing.assert_allclose(ad.grad(accumulates)(x), numbers, rtol=1e-6)
+
+
+def test_an_operator_in_place_keeps_shape_and_dtype() -> None:
+    def widens(x: Any) -> Any:
+        y = x * 2
+        y += np.ones((2, 3))
+        return y.sum()
+
+    def doubles(x: Any) -> Any:
+        y = x * 2
+        y *= np.full(3, 2.0)
+        return y
+
+    with pytest.raises(ad.TraceError, match=r"shape \(3,\) and dtype float64 cannot take"):
+        ad.grad(widens)(np.ones(3))
+    graph = ad.graph(doubles, np.ones(3, np.float32))
+    assert graph.output_types[0].dtype == np.float32

@@ -13,7 +13,7 @@ import numpy as np
 
 from adlab.algebra.base import Algebra
 from adlab.algebra.numpy import NUMPY, implementation
-from adlab.errors import MethodError
+from adlab.errors import AdlabError, MethodError
 from adlab.ir.constant import Constant, NamedNumber
 from adlab.ir.primitive import Params, Primitive
 
@@ -175,6 +175,8 @@ class MpmathAlgebra(ExactAlgebra):
         """Return the real value; NaN where it would be complex, IEEE's value at a pole."""
         try:
             value = function(*xs)
+        except AdlabError:
+            raise
         except (ZeroDivisionError, ValueError, OverflowError):
             floats = [x if isinstance(x, bool) else np.float64(float(x)) for x in xs]
             with np.errstate(all="ignore"):

@@ -18,7 +18,7 @@ import numpy as np
 
 from adlab.algebra.arraylike import ArrayMethods
 from adlab.algebra.base import Algebra
-from adlab.algebra.inplace import rewritten
+from adlab.algebra.inplace import InPlace, is_alone, reassigned, rewritten
 from adlab.algebra.numpy import NUMPY
 from adlab.algebra.operators import POWER, SQUARE, Operators
 from adlab.errors import ShapeError, TraceError
@@ -32,6 +32,9 @@ from adlab.primitives import NAMES, TABLE
 _serial = itertools.count()  # a later recorder is an inner one; nothing but this order is ever read from it
 
 _DATA = (np.ndarray, np.generic)
+
+VIEWS = frozenset(("index", "reshape", "transpose", "broadcast_to", "stop_gradient"))
+"""Rows whose results share memory with their operand in NumPy, or may."""
 
 INDEX, STACK, CAST = TABLE["index"], TABLE["stack"], TABLE["cast"]
 
@@ -79,7 +82,9 @@ class Recorder(Builder):
         """Return a traced value for a new input; ``example`` is the point that control flow follows."""
         node = self.input(name, type)
         self._examples[node] = example
-        return Traced(self, node)
+        made = Traced(self, node)
+        made._part_of = self
+        return made
 
     def record(self, primitive: Primitive, xs: Sequence[Any], params: Params = ()) -> Traced:
         """Append the application of a primitive to traced values, numbers and arrays."""
@@ -95,7 +100,10 @@ class Recorder(Builder):
             operands += (x.index,)
         if primitive.rule is not None and self.type_of(operands[0]).dtype is BOOL:
             primitive, operands = self._arithmetic_of_truth(primitive, operands)
-        return Traced(self, self.apply(primitive, operands, params))
+        made = Traced(self, self.apply(primitive, operands, params))
+        if primitive.name in VIEWS and self.type_of(made.index).shape:
+            made._part_of = xs[0]
+        return made
 
     def _operands(self, xs: Sequence[Any]) -> tuple[int, ...]:
         """Return the operands of a node; Python numbers take the dtype of what they meet, as in NumPy."""
@@ -281,10 +289,13 @@ def handled(name: str, handler: Callable[..., Any], args: Sequence[Any], options
     return handler(*args, **options)
 
 
-class Traced(Operators, ArrayMethods):
+class Traced(Operators, InPlace, ArrayMethods):
     """A value in a graph that is being written; behaves as a NumPy array of its shape and dtype does."""
 
-    __slots__ = ("index", "recorder")
+    __slots__ = ("_part_of", "index", "recorder")
+
+    _part_of: Any
+    """Whose memory it shares: the array that it is a view of, the recorder for an argument; unset for what is new."""
 
     def __init__(self, recorder: Recorder, index: int) -> None:
         self.recorder = recorder
@@ -307,6 +318,30 @@ class Traced(Operators, ArrayMethods):
                 operands = (index, j) if a is self else (j, index)
                 return Traced(recorder, recorder.apply(primitive, operands))
         return (innermost(xs) or recorder).record(primitive, xs)
+
+    def _assigned(self, references: int, apply: Callable[[Any, Any], Any], other: Any) -> Any:
+        """Return the new value of ``y += v`` where that is what NumPy does to y, and to nothing else."""
+        kind = self.type
+        if not kind.shape:  # NumPy's numbers never change either
+            return apply(self, other)
+        owner = getattr(self, "_part_of", None)
+        if isinstance(owner, Traced) and self.index >= 0 and self.recorder.primitives[self.index] is INDEX:
+            line = rewritten(user_source().text())
+            if line:
+                raise trace_error("a traced array cannot be assigned to in place", f"write `{line}`")
+        if owner is not None or not is_alone(references):
+            line = reassigned(user_source().text())
+            raise trace_error(
+                "this would change an array in place that is an argument, or has a view or another name",
+                f"write `{line or 'y = y + v'}`, and use the new array wherever the changed one is meant",
+            )
+        result = apply(self, other)
+        if result.shape != kind.shape or (BOOL in (result.dtype, kind.dtype) and result.dtype != kind.dtype):
+            raise trace_error(
+                f"an array of shape {kind.shape} and dtype {kind.dtype} cannot take {result.type} in place",
+                "assign the result to a new name",
+            )
+        return result.astype(kind.dtype)
 
     def __and__(self, other: Any) -> Any:
         return logical("logical_and", self, other)
@@ -346,6 +381,16 @@ class Traced(Operators, ArrayMethods):
 
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
+
+    def copy(self, *args: Any, **options: Any) -> Any:
+        """Return the same value as an array of its own."""
+        return Traced(self.recorder, self.index)
+
+    __copy__ = __deepcopy__ = copy
+
+    def flatten(self, *args: Any, **options: Any) -> Any:
+        """Return np.ravel of this array, as an array of its own."""
+        return self.ravel(*args, **options).copy()
 
     def sort(self, *args: Any, **options: Any) -> Any:
         """Refuse: the method reorders in place."""

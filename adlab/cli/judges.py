@@ -56,6 +56,7 @@ def commands() -> list[click.Command]:
         type=click.Path(dir_okay=False),
         help="Write to FILE; .svg .png .pdf is the picture of error against step.",
     )
+    @click.option("--picture", type=click.Path(dir_okay=False), help="Also draw the picture: .svg .png .pdf")
     def step(
         target: str,
         values: Sequence[str],
@@ -63,10 +64,11 @@ def commands() -> list[click.Command]:
         dtypes: Sequence[str],
         fmt: str,
         output: str | None,
+        picture: str | None,
     ) -> None:
         """Certify the step size of differences: best steps, slopes, digits to be trusted."""
         from adlab.judges import step as make
-        from adlab.render.steps import PICTURES
+        from adlab.render.pictured import PICTURES
 
         function, args = function_at(target, values)
         shown = make(function, *args, wrt=wrt, dtypes=dtypes or ("float64", "float32"))
@@ -74,6 +76,8 @@ def commands() -> list[click.Command]:
             emit(f"wrote {shown.save(output)}", None)
         else:
             emit(shown.render(fmt), output)
+        if picture is not None:
+            click.echo(f"wrote {shown.draw().save(picture)}", err=True)
 
     @target_command("autopsy")
     @format_option

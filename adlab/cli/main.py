@@ -16,11 +16,12 @@ import click
 
 from adlab import __version__
 from adlab.cli import judges, training
+from adlab.cli.waiting import waiting
 from adlab.errors import AdlabError, GradientError, InputError
 
 FORMATS = ("text", "markdown", "latex", "html", "csv", "json")
 NUMBERINGS = ("level", "program", "baydin")
-METHODS = ("reverse", "forward", "symbolic", "numerical")
+METHODS = training.METHODS
 SCHEMES = ("central", "forward", "complex", "richardson")
 ENGINES = ("auto", "builtin", "dot", "pygraphviz")
 
@@ -342,7 +343,9 @@ def compare(target: str, values: Sequence[str], peers: str, fmt: str, output: st
 
     function, args = function_at(target, values)
     asked = [name.strip() for name in peers.split(",") if name.strip()]
-    emit(make(function, *args, peers="all" if asked == ["all"] else asked).render(fmt), output)
+    with waiting("comparing"):
+        report = make(function, *args, peers="all" if asked == ["all"] else asked)
+    emit(report.render(fmt), output)
 
 
 @target_command("check")
@@ -359,7 +362,8 @@ def check(target: str, values: Sequence[str], tol: float | None, fmt: str, outpu
     from adlab.api import check as make
 
     function, args = function_at(target, values)
-    report = make(function, *args, tol=tol, raises=False)
+    with waiting("checking"):
+        report = make(function, *args, tol=tol, raises=False)
     emit(report.render(fmt), output)
     if not report.passed:
         raise click.exceptions.Exit(1)
@@ -421,10 +425,14 @@ def sparsity(
 ) -> None:
     """Show the sparsity of the Jacobian: pattern, colours, passes, bytes against dense."""
     from adlab.api import sparsity as make
+    from adlab.render.pictured import PICTURES
 
     function, args = function_at(target, values)
     shown = make(function, *args, hessian=hessian, method=method)
-    emit(shown.render(fmt), output)
+    if output is not None and Path(output).suffix.lower() in PICTURES:
+        emit(f"wrote {shown.save(output)}", None)
+    else:
+        emit(shown.render(fmt), output)
     if picture is not None:
         click.echo(f"wrote {shown.draw().save(picture)}", err=True)
 

@@ -119,7 +119,7 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
         value = getattr(value, part)
     if not callable(value):
         raise InputError(
-            f"{name} in {path} is a {type(value).__name__}, not a function; name a function after the colon."
+            f"{name} in {path} is no function but of type {type(value).__name__}; name a function after the colon."
         )
     return value  # type: ignore[no-any-return]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import AdlabError, InputError
-from adlab.frontends.expression import expression_graph, input_names, parse
+from adlab.frontends.expression import expression_graph, input_names, parse, parse_equation
 from adlab.frontends.expression.words import read_name
 from adlab.ir.graph import Graph
 from adlab.ir.types import BOOL
@@ -121,6 +121,8 @@ def bind_values(function: Any, values: Mapping[str, Any]) -> list[Any]:
     """
     if isinstance(function, (str, Graph)):
         names = function.inputs if isinstance(function, Graph) else input_names(function, tuple(values))
+        if isinstance(function, str):
+            _check_result_name(function, names, values)
         return _ordered("The expression", names, {}, values) if values else []
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -179,6 +181,20 @@ def _ordered(
     if missing:
         raise InputError(f"{label} lacks a value for {_listed(missing)}; {has}, so write {missing[0]}=VALUE.")
     return [values.get(name, defaults.get(name)) for name in names]
+
+
+def _check_result_name(text: str, names: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Complain of an expression itself where a value has no input: of its calls, or of what stands before '='."""
+    if not set(values) - set(names):
+        return
+    if not names:
+        expression_graph(text)  # a call without arguments, as in sin(), is why there is no input
+    output = parse_equation(text).output
+    if output in values and output not in names:
+        raise InputError(
+            f"{output} stands before '=' in {_quoted(text)}, where it names the result and is no input; "
+            f"write the expression without '{output} =', or '==' to compare."
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from adlab.compiler import engine
 from adlab.compiler.body import Body
 from adlab.compiler.program import Program
 from adlab.ir.graph import Graph
-from adlab.ir.tree import LEAF, Tree
+from adlab.ir.tree import LEAF, Tree, plain
 from adlab.ir.types import BOOL, FLOAT32, FLOAT64, Type
 from adlab.transforms.evaluation import argument_trees, output_tree
 
@@ -407,7 +407,8 @@ def entry_text(graph: Graph, program: Program, heavy: bool) -> tuple[str, tuple[
     leaves = len(graph.inputs)
     if leaves > MOST_LEAVES or len(graph.outputs) > MOST_LEAVES or not layout_is_known():
         return None
-    if not all(isinstance(key, str) for tree in (graph.in_tree, graph.out_tree) for key in _keys(tree)):
+    trees = (graph.in_tree, graph.out_tree)
+    if not all(plain(tree) == tree and all(isinstance(key, str) for key in _keys(tree)) for tree in trees):
         return None
     entry = _Entry(graph, program, heavy)
     return entry.text(), tuple(entry.keys)

@@ -66,20 +66,11 @@ WRITES = frozenset(
 )
 LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF"))
 
-ATOMS = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    types.EllipsisType,
-    slice,
-    range,
-    np.generic,
-    np.dtype,
-)
+BY_TEXT = frozenset(("attrgetter", "methodcaller", "__dict__", "__getattribute__", "__getattr__"))
+"""Names that let code read attributes whose names are not among those in the code."""
+
+ATOMS = (type(None), bool, int, float, complex, str, bytes, types.EllipsisType, range)
+"""Types whose values never change; their subclasses may have attributes and operators of their own."""
 
 MISSING = object()
 
@@ -114,7 +105,7 @@ class Atom:
         was = self.value
         if now is was:
             return True
-        if type(now) is not type(was) or not isinstance(was, ATOMS):
+        if type(now) is not type(was) or not _is_atom(was):
             return False
         return bool(now == was) and (bool(now) or repr(now) == repr(was))  # −0.0 is not 0.0
 
@@ -236,9 +227,9 @@ class _Search:
 
     def freeze(self, value: Any) -> Snapshot:
         """Return what a value is now; functions and modules are looked at further."""
-        if isinstance(value, ATOMS) or value is MISSING:
+        if _is_atom(value) or value is MISSING:
             return Atom(value)
-        if type(value) is np.ndarray and value.dtype != object:
+        if type(value) is np.ndarray and not value.dtype.hasobject:
             self.bytes -= value.nbytes
             if self.bytes < 0:
                 raise UnknownReadError
@@ -318,7 +309,7 @@ class _Search:
             return
         value = getattr(builtins, name, MISSING)
         exception = isinstance(value, type) and issubclass(value, BaseException)
-        if name not in BUILTINS and not exception and not isinstance(value, ATOMS):
+        if name not in BUILTINS and not exception and not _is_atom(value):
             raise UnknownReadError
         self.entries.append(Read(lambda: namespace.get(name, MISSING), Atom(MISSING)))
 
@@ -326,6 +317,8 @@ class _Search:
         """Add a name that the code may have read from a module."""
         if module.__name__.split(".")[0] == "adlab":
             return
+        if name in BY_TEXT:
+            raise UnknownReadError
         if module.__name__ in FIXED:
             if not _is_steady(module, name):
                 raise UnknownReadError
@@ -347,7 +340,7 @@ def _is_steady(module: types.ModuleType, name: str) -> bool:
         return True
     if isinstance(value, types.ModuleType):
         return value.__name__ in FIXED
-    if name in NUMPY_NAMES or isinstance(value, (np.ufunc, *ATOMS)):
+    if name in NUMPY_NAMES or _is_atom(value) or _is_known_ufunc(value):
         return True
     return issubclass(value, np.generic) if isinstance(value, type) else value in FUNCTIONS
 
@@ -355,15 +348,32 @@ def _is_steady(module: types.ModuleType, name: str) -> bool:
 def _is_fixed(value: Any) -> bool:
     """Return whether a value cannot change: of NumPy, math or adlab, or one of Python's own types."""
     if isinstance(value, np.ufunc):
-        return True
+        return _is_known_ufunc(value)
     if isinstance(value, type):
-        return value.__module__ == "builtins" or issubclass(value, np.generic)
+        return value.__module__ == "builtins" or (
+            issubclass(value, np.generic) and value.__module__ == "numpy"
+        )
     if isinstance(value, types.BuiltinFunctionType):
         return (value.__module__ == "builtins" and value.__name__ in BUILTINS) or value.__module__ == "math"
     home = type(value).__module__
     if any(home == ours or home.startswith(f"{ours}.") for ours in OURS):
         return True
     return _is_numpy_function(value)
+
+
+def _is_atom(value: Any) -> bool:
+    """Return whether a value never changes, nor what operators do to it."""
+    if type(value) is slice:
+        return all(_is_atom(part) for part in (value.start, value.stop, value.step))
+    if isinstance(value, np.generic):  # a row of a structured array is a view of it
+        return type(value).__module__ == "numpy" and not isinstance(value, np.void)
+    return type(value) in ATOMS or isinstance(value, np.dtype)
+
+
+def _is_known_ufunc(value: Any) -> bool:
+    """Return whether a value is one of the ufuncs of NumPy or SciPy; np.frompyfunc makes some of any code."""
+    homes = (np, sys.modules.get("scipy.special"))
+    return isinstance(value, np.ufunc) and any(getattr(home, value.__name__, None) is value for home in homes)
 
 
 def _is_numpy_function(value: Any) -> bool:

@@ -20,6 +20,9 @@ from adlab.ir.graph import Graph
 from adlab.ir.tree import LEAF, flatten, leaf_names, unflatten
 from adlab.ir.types import Type, graph_dtype
 
+PLAIN_ARRAYS = (np.ndarray, np.memmap)
+"""Classes of arrays that mean what NumPy's own do; subclasses may mean anything."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -41,6 +44,11 @@ def as_leaf(value: Any, name: str) -> Any:
     """Return an argument as a traced value, a NumPy scalar or a float array; InputError if it is no number."""
     if isinstance(value, Traced):
         return value
+    if isinstance(value, np.ndarray) and type(value) not in PLAIN_ARRAYS:
+        raise InputError(
+            f"The value of {name} is a {type(value).__name__}, to which operations mean something else than to a plain "
+            "array (masked elements, * as the product of matrices, units); np.asarray makes a plain array of it."
+        )
     try:
         array = np.asarray(value)
     except ValueError:

@@ -20,7 +20,7 @@ from adlab.ir.constant import NAMED_NUMBERS, Constant, NamedNumber
 from adlab.ir.graph import Graph, Guard, Scope, Source
 from adlab.ir.index import FrozenArray
 from adlab.ir.primitive import Primitive
-from adlab.ir.tree import tree_from_json
+from adlab.ir.tree import tree_from_json, tree_to_json
 from adlab.ir.types import Type
 
 Table = Mapping[str, Primitive | Callable[[int], Primitive]]
@@ -96,8 +96,8 @@ def _graph_data(graph: Graph) -> dict[str, Any]:
         "scopes": [list(scope) for scope in graph.scopes],
         "sources": [list(source) for source in graph.sources],
         "guards": [list(guard) for guard in graph.guards],
-        "in_tree": graph.in_tree,
-        "out_tree": graph.out_tree,
+        "in_tree": tree_to_json(graph.in_tree),
+        "out_tree": tree_to_json(graph.out_tree),
     }
 
 

@@ -73,6 +73,8 @@ class Derivative:
         The method's own error bar, block by block, if it has one.
     notes : tuple of str
         Sentences a reader should know, such as that a difference was taken on one side only.
+    steps : mapping of (input, flat element) to float
+        Steps of differences that are not the default ones.
     """
 
     method: str
@@ -81,6 +83,7 @@ class Derivative:
     cost: Cost
     error: Blocks | None = None
     notes: tuple[str, ...] = ()
+    steps: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
 
 class Method(ABC):

@@ -190,6 +190,8 @@ def _cheapest(
         return forward
     choice = choose_direction(graph, wrt, graph.outputs, (forward.forward, reverse.reverse))
     pure = forward if choice.method == "forward" else reverse
+    if choice.forced:
+        return pure
     return mixed if mixed is not None and 2 * mixed.passes <= pure.passes else pure
 
 

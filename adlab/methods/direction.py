@@ -16,7 +16,8 @@ from adlab.ir.graph import Graph
 from adlab.methods.base import Derivative, Method, Problem
 from adlab.methods.forward import Forward
 from adlab.methods.reverse import Reverse
-from adlab.transforms.sweeps import forward_sweep, reverse_sweep
+from adlab.primitives.rules import Joint
+from adlab.transforms.sweeps import active_nodes, forward_sweep, reverse_sweep
 
 CLEAR = 8
 """A forward pass is at least the work of the linear part, a reverse pass at most about five evaluations."""
@@ -32,12 +33,15 @@ class Choice:
     sentence : which passes are taken instead of which, and why
     forward_passes, reverse_passes : int
         Elements of the inputs, elements of the outputs.
+    forced : bool
+        Whether the other direction is not to be had, because an operation has no rule for it.
     """
 
     method: str
     sentence: str
     forward_passes: int
     reverse_passes: int
+    forced: bool = False
 
 
 def choose_direction(
@@ -67,7 +71,10 @@ def choose_direction(
         sum(graph.types[k].size for k in wrt),
         sum(graph.type_of(j).size for j in outputs),
     )
-    if forward >= CLEAR * reverse or reverse >= CLEAR * forward:
+    only, reason = _only_direction(graph, wrt)
+    if only:
+        method, why = only, reason
+    elif forward >= CLEAR * reverse or reverse >= CLEAR * forward:
         method, why = ("forward" if forward < reverse else "reverse"), ", which are by far fewer"
     else:
         each = _operations(graph, wrt, outputs)
@@ -77,7 +84,23 @@ def choose_direction(
     taken, left = _passes(forward, "forward"), _passes(reverse, "reverse")
     if method == "reverse":
         taken, left = left, taken
-    return Choice(method, f"{taken} instead of {left}{why}.", forward, reverse)
+    return Choice(method, f"{taken} instead of {left}{why}.", forward, reverse, bool(only))
+
+
+def _only_direction(graph: Graph, wrt: Sequence[int]) -> tuple[str, str]:
+    """Return the direction that all rules serve, and why, where an operation has a rule for one only; else empty."""
+    if not any(isinstance(row.rule, Joint) and row.rule.lacks for row in set(graph.primitives)):
+        return "", ""
+    active = active_nodes(graph, wrt)
+    lacking = {
+        row.rule.lacks: row.name
+        for row, moves in zip(graph.primitives, active, strict=True)
+        if moves and isinstance(row.rule, Joint) and row.rule.lacks
+    }
+    if len(lacking) != 1:
+        return "", ""
+    ((mode, name),) = lacking.items()
+    return ("reverse" if mode == "forward" else "forward"), f": {name} has no {mode} rule"
 
 
 def _passes(count: int, direction: str) -> str:

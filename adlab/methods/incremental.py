@@ -15,7 +15,35 @@ from typing import Any
 import numpy as np
 
 from adlab.algebra.exact import MpmathAlgebra
+from adlab.errors import MethodError
 from adlab.ir.graph import Graph
+
+MOVES = 16
+"""Elementwise operations take some sixteen times as long as adding, multiplying or moving a number."""
+
+
+class Work:
+    """How much is done in many digits, counted in elementwise operations, and how much may be.
+
+    Attributes
+    ----------
+    limit : int or None
+    done : float
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self.done = 0.0
+
+    def add(self, operations: float) -> None:
+        """Count operations that are about to be carried out; raise `MethodError` if they are too many."""
+        self.done += operations
+        if self.limit is not None and self.done > self.limit:
+            raise MethodError(
+                f"the derivatives to so many digits take more than {self.limit:,} operations here, one evaluation and more "
+                "for each element of the inputs; ask for fewer inputs or a smaller program."
+            )
+
 
 _IS_NOT = np.frompyfunc(operator.is_not, 2, 1)
 
@@ -25,14 +53,18 @@ class Incremental:
 
     Attributes
     ----------
-    graph, carrier
+    graph, carrier, work
     values : list
         The value of every node at the point.
     """
 
-    def __init__(self, graph: Graph, carrier: MpmathAlgebra, args: Sequence[Any]) -> None:
+    def __init__(
+        self, graph: Graph, carrier: MpmathAlgebra, args: Sequence[Any], work: Work | None = None
+    ) -> None:
         self.graph = graph
         self.carrier = carrier
+        self.work = Work(None) if work is None else work
+        self.work.add(sum(map(self._cost, range(len(graph.inputs), len(graph)))))
         self.values = carrier.run(graph, args)
         self._constants = [carrier.constant(constant) for constant in graph.constants]
         self._users: dict[int, list[int]] = {}
@@ -74,6 +106,16 @@ class Incremental:
             self._users[start] = sorted(reached - {start})
         return self._users[start]
 
+    def _cost(self, i: int) -> float:
+        """Return what a node takes, in elementwise operations."""
+        graph, size = self.graph, self.graph.types[i].size
+        if graph.primitives[i].elementwise:
+            return size
+        operands = [graph.type_of(j) for j in graph.operands[i]]
+        if graph.primitives[i].name == "matmul":
+            return size * operands[0].shape[-1] / MOVES
+        return (size + sum(type.size for type in operands)) / MOVES
+
     def _node(self, i: int, changed: Mapping[int, Any]) -> Any:
         """Return a node's new value, computing no more of it than must be."""
         graph, operands = self.graph, self.graph.operands[i]
@@ -86,6 +128,7 @@ class Incremental:
             found = self._product(i, xs, old)
             if found is not None:
                 return found
+        self.work.add(self._cost(i))
         return self.carrier.apply(primitive, xs, params)
 
     def _elements(self, i: int, xs: Sequence[Any], old: Sequence[Any]) -> Any:
@@ -96,6 +139,7 @@ class Incremental:
             if x is not before:
                 touched |= _other(x, before)
         new = np.array(self.values[i], dtype=object)
+        self.work.add(int(np.count_nonzero(touched)))
         if touched.any():
             parts = [np.broadcast_to(np.asarray(x, dtype=object), shape)[touched] for x in xs]
             new[touched] = self.carrier.apply(self.graph.primitives[i], parts, self.graph.params[i])
@@ -109,6 +153,7 @@ class Incremental:
         touched = _touched(a, a0, a.ndim - 1) | _touched(b, b0, max(b.ndim - 2, 0))
         if 2 * np.count_nonzero(touched) > touched.size or not self._all_finite(i):
             return None
+        self.work.add(2 * self._cost(i) * int(np.count_nonzero(touched)) / touched.size)
         new, gone = (_terms(left, right, touched) for left, right in ((a, b), (a0, b0)))
         return self.values[i] + (new - gone)
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,28 @@ CHECKING_STEP = 1e-6
 COMPLEX_STEP = 1e-30
 
 RICHARDSON_ROWS = 10
+RICHARDSON_MORE = 30
+"""So many rows more are tried where the first ones do not come to anything."""
+
+BENT = 0.1
+"""Slopes on both sides of the point that differ by this share are not those of a straight line."""
+
+SETTLED = 1e-3
+"""Differences have settled where an eighth of the step changes them by no more than this share."""
+
+SHRINKS = 14
+"""So many times the step is divided by eight before a difference is given up."""
+
+NOISE = 1e-2
+"""A function that moves by less than this share, and ever more steeply with smaller steps, is thought to be noise."""
+
+TINY = float(np.finfo(float).tiny)
+
+MOVES = 1e-4
+"""What changes a difference by less than this share of the function is its noise."""
+
+UNSETTLED = 1e-2
+"""Central differences that still change by this share with half the step belie their extrapolation."""
 
 
 class Numerical(Method):
@@ -69,7 +91,7 @@ class Numerical(Method):
         _check_step(h)
         values = evaluate_checked(problem.graph, problem.algebra, problem.args)
         base = [_operand_value(problem, values, j) for j in problem.outputs]
-        tally = Tally()
+        tally = Tally(largest=_largest(values) if isinstance(problem.algebra, NumpyAlgebra) else 0.0)
         parts = [SCHEMES[scheme](problem, position, base, h, tally) for position in problem.wrt]
         error = _transposed([errors for _, errors in parts], problem) if scheme == "richardson" else None
         return Derivative(
@@ -79,15 +101,27 @@ class Numerical(Method):
             Cost(1 + tally.count, 0, 0, Operations(lambda: _count(problem, 1 + tally.count))),
             error,
             tuple(tally.notes),
+            tally.steps,
         )
 
 
 @dataclass
 class Tally:
-    """What accumulates while a derivative is taken: evaluations and remarks."""
+    """What accumulates while a derivative is taken: evaluations, remarks, steps that are not the default
+    ones, elements given up, and the largest value in the program.
+    """
 
     count: int = 0
     notes: list[str] = field(default_factory=list)
+    steps: dict[tuple[int, int], float] = field(default_factory=dict)
+    lost: set[tuple[int, int]] = field(default_factory=set)
+    largest: float = 0.0
+
+
+def _largest(values: Sequence[Any]) -> float:
+    """Return the largest finite magnitude among the nodes."""
+    sizes = (np.abs(np.asarray(value, float)) for value in values)
+    return max((float(np.max(size, where=np.isfinite(size), initial=0.0)) for size in sizes), default=0.0)
 
 
 Column = list[list[Any]]
@@ -262,6 +296,8 @@ def _per_element(
             for elements in _runs(problem, problem.graph.types[position].size):
                 at = Sampler(problem, position, elements, tally)
                 found, bars = scheme(at, at.per_element(base), h)
+                if scheme is not _complex and isinstance(problem.algebra, NumpyAlgebra):
+                    _undefined(at, at.per_element(base), found, bars)
                 if scheme in (_central, _forward) and isinstance(problem.algebra, NumpyAlgebra):
                     _mend(at, base, found, scheme, h)
                 for k in range(len(base)):
@@ -306,9 +342,182 @@ def _central(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any], 
             sides.append(at(t))
         except BranchError:
             sides.append(None)
-    if sides[0] is not None and sides[1] is not None:
-        return [_over(plus - minus, right + left) for plus, minus in zip(sides[0], sides[1], strict=True)], []
-    return _one_sided(at, base, right if sides[0] is not None else -left, sides[0] or sides[1]), []
+    plus, minus = sides
+    if plus is not None and minus is not None:
+        found = [_over(above - below, right + left) for above, below in zip(plus, minus, strict=True)]
+        if h is None and isinstance(at.problem.algebra, NumpyAlgebra):
+            pairs = [_pair(*ys, right, left) for ys in zip(base, plus, minus, strict=True)]
+            _doubt(at, pairs, base, found)
+        return found, []
+    return _one_sided(at, base, right if plus is not None else -left, plus or minus), []
+
+
+class Pair(NamedTuple):
+    """A central difference of one output, taken apart: the slopes on both sides, and the values they come of."""
+
+    right: Any
+    left: Any
+    size: Any
+    change: Any
+    start: Any
+
+    @property
+    def bend(self) -> Any:
+        """How far the slopes lie apart."""
+        return np.abs(self.right - self.left)
+
+    @property
+    def slope(self) -> Any:
+        """The steeper of the two."""
+        return np.maximum(np.abs(self.right), np.abs(self.left))
+
+    def doubtful(self, epsilon: float, unit: Any) -> Any:
+        """Return which entries must not be taken on trust: the sides disagree, or the function moves by its own size.
+
+        No evaluation is spent on it. What is small next to ⁶√ε of ``unit`` is curvature or a root, as anywhere.
+        """
+        small, noise = epsilon ** (1 / 6) * unit, 16 * epsilon * self.size
+        with np.errstate(invalid="ignore"):
+            step = self.change / np.maximum(np.abs(self.right + self.left), TINY)
+            bent = (self.bend > BENT * self.slope) & (self.bend > small) & (self.bend * step > noise)
+            opposite = (self.bend > self.slope) & (self.bend > small)
+            moved = (self.change > BENT * self.size) & (self.change > small)
+        finite = np.isfinite(self.bend) & np.isfinite(self.start)
+        return (bent | opposite | moved) & finite
+
+
+def _pair(start: Any, plus: Any, minus: Any, right: Any, left: Any) -> Pair:
+    """Return the difference of one output in its parts."""
+    size = np.maximum(np.maximum(np.abs(plus), np.abs(minus)), np.abs(start))
+    slopes = _over(plus - start, right), _over(start - minus, left)
+    return Pair(*slopes, size, np.abs(plus - minus), np.abs(start))
+
+
+def _doubt(at: Sampler, pairs: list[Pair], base: list[Any], found: list[Any]) -> None:
+    """Replace, in place, the differences that belie themselves by those of a step small enough; say where none is."""
+    units = _units(at, pairs)
+    marks = [
+        np.asarray(pair.doubtful(at.epsilon(), np.reshape(units, (-1, *(1,) * (np.ndim(pair.size) - 1)))))
+        if not at.single
+        else np.asarray(pair.doubtful(at.epsilon(), units[0]))
+        for pair in pairs
+    ]
+    elements = [mark.reshape(len(at.elements), -1).any(axis=1) for mark in marks]
+    for k in np.flatnonzero(np.any(elements, axis=0)) if elements else ():
+        alone = Sampler(at.problem, at.position, at.elements[k : k + 1], at.tally)
+        own: Any = (lambda block: block) if at.single else (lambda block, k=k: block[k])
+        first = Pair(*(_marked([own(pair[n]) for pair in pairs], [own(m) for m in marks]) for n in range(5)))
+        better = _Shrinking(alone, [own(b) for b in base], [own(m) for m in marks], first).better()
+        for n, near in enumerate(better or ()):
+            found[n] = block = np.array(found[n])
+            block[(...,) if at.single else k] = np.where(own(marks[n]), near, own(block))
+            found[n] = block[()]
+
+
+def _units(at: Sampler, pairs: list[Pair]) -> Any:
+    """Return the size of the outputs around the point for each element, at most 1; 1 where all of them are 0 at it."""
+    rows = [[np.reshape(part, (len(at.elements), -1)) for part in (p.size, p.start)] for p in pairs]
+    size, start = (np.concatenate(parts, axis=1) for parts in zip(*rows, strict=True))
+    finite = np.where(np.isfinite(size), size, 0.0)
+    largest, somewhere = np.max(finite, axis=1, initial=0.0), np.any(start > 0, axis=1)
+    return np.where(somewhere & (largest > 0), np.minimum(largest, 1.0), 1.0)
+
+
+def _marked(blocks: Sequence[Any], marks: Sequence[Any]) -> Any:
+    """Return the marked entries of all outputs as one vector."""
+    return np.concatenate([np.ravel(np.asarray(b)[m]) for b, m in zip(blocks, marks, strict=True)])
+
+
+class _Shrinking:
+    """One element whose difference with the default step belies itself, looked at with ever smaller steps."""
+
+    def __init__(self, alone: Sampler, base: list[Any], marks: list[Any], first: Pair) -> None:
+        self.alone, self.base, self.marks, self.first = alone, base, marks, first
+        self.epsilon = alone.epsilon()
+        self.default = self.epsilon ** (1 / 3) * alone.scale()
+        self.last = first
+
+    def better(self) -> list[Any] | None:
+        """Return the differences of the step at which shrinking it changes least, NaN where they never settle; None
+        to keep those of the default, as at a kink and where the function is noise.
+        """
+        best: tuple[float, float, list[Any]] | None = None
+        kink: Pair | None = None
+        for k, (step, blocks, now) in enumerate(self._smaller()):
+            before, self.last = self.last, now
+            middle, older = (now.right + now.left) / 2, (before.right + before.left) / 2
+            noise = 4 * self.epsilon * now.size / step
+            size = np.maximum(np.abs(middle), np.abs(older))
+            together = np.all((now.bend <= BENT * size) | (now.bend <= before.bend / 2) | (now.bend <= noise))
+            if k == 0 and together and np.all(np.abs(middle - older) <= SETTLED * size + noise):
+                return None
+            least = SETTLED * self.first.slope + TINY
+            gap = float(np.max((np.abs(middle - older) + noise) / np.maximum(size, least)))
+            if together and gap <= SETTLED and (best is None or gap < best[0]):
+                best = gap, step, blocks
+            if (
+                kink is None
+                and not together
+                and _alike(now.right, before.right)
+                and _alike(now.left, before.left)
+            ):
+                kink = now
+        if kink is not None and best is None:
+            self.last = kink
+            self._note("as at a kink, so the number given is only their mean")
+            return None
+        if self._noisy() or (best is None and self._below_rounding()):
+            self._note("as rounding makes them, so this derivative is not to be trusted")
+            return None
+        if best is None:
+            self._note("so there is no derivative to be had from differences")
+            self.alone.tally.lost.add((self.alone.position, self.alone.elements[0]))
+            return [np.full(np.shape(b), np.nan) for b in self.base]
+        alone = self.alone
+        alone.tally.notes.append(
+            f"With the default step h = {self.default:.3g} in {alone.label()} the two sides of the difference belie "
+            f"each other; the step was shrunk to {best[1]:.3g}."
+        )
+        alone.tally.steps[alone.position, alone.elements[0]] = best[1]
+        return best[2]
+
+    def _smaller(self) -> Iterator[tuple[float, list[Any], Pair]]:
+        """Yield smaller and smaller steps, the differences with them, and the doubtful entries as vectors."""
+        alone = self.alone
+        least = 8 * float(np.spacing(alone.type.dtype.type(abs(alone.x))))
+        for k in range(1, SHRINKS + 1):
+            step = self.default / 8**k
+            if step < least:
+                return
+            right, left = _usable(alone, step), -_usable(alone, -step)
+            try:
+                ys = alone(right), alone(-left)
+            except BranchError:
+                return
+            pairs = [_pair(*y, right, left) for y in zip(self.base, *ys, strict=True)]
+            blocks = [_over(plus - minus, right + left) for plus, minus in zip(*ys, strict=True)]
+            yield step, blocks, Pair(*(_marked([pair[n] for pair in pairs], self.marks) for n in range(5)))
+
+    def _noisy(self) -> bool:
+        """Return whether slopes grow beyond what the function, which hardly moves, does with the default step."""
+        steeper = np.any(self.last.slope > 16 * self.first.slope)
+        return bool(steeper and np.all(self.first.slope * self.default < NOISE * self.first.size))
+
+    def _below_rounding(self) -> bool:
+        """Return whether the function is so small that it may be the rounding of what it is made of."""
+        return bool(np.all(self.first.size < 64 * self.epsilon * self.alone.tally.largest))
+
+    def _note(self, verdict: str) -> None:
+        right, left = float(self.last.right[0]), float(self.last.left[0])
+        self.alone.tally.notes.append(
+            f"The differences by {self.alone.label()} do not come together as the step shrinks: the last slopes are "
+            f"{right:.3g} to the right and {left:.3g} to the left, {verdict}."
+        )
+
+
+def _alike(now: Any, before: Any) -> bool:
+    """Return whether slopes have settled."""
+    return bool(np.all(np.abs(now - before) <= SETTLED * np.maximum(np.abs(now), np.abs(before))))
 
 
 def _one_sided(at: Sampler, base: list[Any], t: float, near: list[Any] | None) -> list[Any]:
@@ -339,6 +548,7 @@ def _mend(at: Sampler, base: list[Any], found: list[Any], scheme: Scheme, h: flo
         at.tally.notes.append(
             f"The function is not finite a default step away from {at.label(k)}; the step was shrunk to {step:.3g}."
         )
+        at.tally.steps[at.position, at.elements[k]] = step
         for block, nearer in zip(found, scheme(alone, base, step)[0], strict=True):
             block[... if at.single else k] = nearer
     if edges:
@@ -349,6 +559,19 @@ def _mend(at: Sampler, base: list[Any], found: list[Any], scheme: Scheme, h: flo
         )
 
 
+def _undefined(at: Sampler, base: list[Any], found: list[Any], bars: list[Any]) -> None:
+    """Make NaN, in place, of differences across a point at which the function itself is not finite; say so."""
+    for k, (block, start) in enumerate(zip(found, base, strict=True)):
+        bad = np.isfinite(block) & ~np.isfinite(start)
+        if np.any(bad):
+            found[k] = np.where(bad, np.nan, block)[()]
+            if bars:
+                bars[k] = np.where(bad, np.inf, bars[k])[()]
+            at.tally.notes.append(
+                f"The function is not finite at the point itself, so its difference by {at.label()} is no derivative."
+            )
+
+
 def _stuck(at: Sampler, base: list[Any], found: list[Any]) -> list[int]:
     """Return the elements with a difference that is not finite, of outputs that are."""
     flags = np.zeros(len(at.elements), bool)
@@ -356,7 +579,8 @@ def _stuck(at: Sampler, base: list[Any], found: list[Any]) -> list[int]:
         found[k] = block = np.array(block)
         bad = ~np.isfinite(block) & np.isfinite(before)
         flags |= bad.reshape(len(flags), -1).any(axis=1)
-    return [int(k) for k in np.flatnonzero(flags)]
+    lost = at.tally.lost
+    return [int(k) for k in np.flatnonzero(flags) if (at.position, at.elements[k]) not in lost]
 
 
 def _step_inside(at: Sampler, base: list[Any]) -> float | None:
@@ -423,28 +647,57 @@ def _richardson(at: Sampler, base: list[Any], h: float | None) -> tuple[list[Any
     bests = [np.full(np.shape(b), np.nan) for b in base]
     bars = [np.full(np.shape(b), np.inf) for b in base]
     previous: list[list[Any]] = []
+    column: list[list[Any]] = [[] for _ in base]
     crossed: BranchError | None = None
-    for _ in range(RICHARDSON_ROWS):
+    unsettled = [np.zeros(np.shape(b), bool) for b in base]
+    for k in range(RICHARDSON_ROWS + RICHARDSON_MORE):
+        if k >= RICHARDSON_ROWS and not (any(map(np.any, unsettled)) and _wide(at, step)):
+            break
         try:
-            row = _difference_row(at, base, step)
+            row, noise = _difference_row(at, step)
         except BranchError as error:
             crossed, previous, step = error, [], step / 2
             continue
-        previous = _extrapolate(row, previous, bests, bars, _noise(at, base, step))
+        for estimates, first in zip(column, row, strict=True):
+            estimates.append(first)
+        if h is None:
+            unsettled = [_unsettled(*parts, at.epsilon()) for parts in zip(column, noise, base, strict=True)]
+        previous = _extrapolate(row, previous, bests, bars, noise)
+        for bar, lost in zip(bars, unsettled, strict=True):
+            bar[lost] = np.inf  # neither this row nor those before it estimate anything
         step /= 2
     if crossed is not None and not previous:
         raise crossed
+    if any(map(np.any, unsettled)):
+        for best, lost in zip(bests, unsettled, strict=True):
+            best[lost] = np.nan
+        at.tally.notes.append(
+            f"The differences by {at.label()} do not settle however small the step, so there is nothing to extrapolate."
+        )
     return [best[()] for best in bests], [bar[()] for bar in bars]
 
 
-def _difference_row(at: Sampler, base: list[Any], step: float) -> list[Any]:
+def _wide(at: Sampler, step: Any) -> bool:
+    """Return whether a step is one that rounding leaves something of."""
+    return bool(np.all(np.asarray(step) > 64 * np.spacing(np.abs(np.asarray(at.x, at.type.dtype)))))
+
+
+def _unsettled(column: list[Any], noise: Any, start: Any, epsilon: float) -> Any:
+    """Return where the last two central differences are not alike, and not for the function's noise."""
+    if len(column) < 2:
+        return np.zeros(np.shape(noise), bool)
+    last, before = np.asarray(column[-1]), np.asarray(column[-2])
+    gap = np.abs(last - before)
+    moves = np.isfinite(start) & (gap > MOVES / epsilon * noise)
+    return np.asarray(moves & (gap > UNSETTLED * np.maximum(np.abs(last), np.abs(before))))
+
+
+def _difference_row(at: Sampler, step: Any) -> tuple[list[Any], list[Any]]:
+    """Return central differences, and what rounding alone may do to them."""
     right, left = _usable(at, step), -_usable(at, -step)
-    return [_over(plus - minus, right + left) for plus, minus in zip(at(right), at(-left), strict=True)]
-
-
-def _noise(at: Sampler, base: list[Any], step: float) -> list[Any]:
-    """Return what rounding alone may do to a difference."""
-    return [_over(at.epsilon() * np.abs(b), step) for b in base]
+    ends = list(zip(at(right), at(-left), strict=True))
+    noise = [_over(at.epsilon() * np.maximum(np.abs(plus), np.abs(minus)), step) for plus, minus in ends]
+    return [_over(plus - minus, right + left) for plus, minus in ends], noise
 
 
 def _extrapolate(

@@ -25,7 +25,7 @@ from adlab.errors import BranchError, InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import FLOAT64
 from adlab.methods.base import Problem, make_problem
-from adlab.methods.incremental import Incremental
+from adlab.methods.incremental import Incremental, Work
 from adlab.transforms.evaluation import branch_error, failing_guard
 
 DIGITS = 50
@@ -90,6 +90,7 @@ def reference(
     wrt: Sequence[int | str] | None = None,
     outputs: Sequence[int] | None = None,
     digits: int = DIGITS,
+    work: int | None = None,
 ) -> Reference:
     """Return values and Jacobian blocks to ``digits`` digits.
 
@@ -99,11 +100,13 @@ def reference(
         As for `adlab.methods.Method.derivative`; the arguments are taken at their exact binary values.
     digits : int
         At least 15.
+    work : int, optional
+        How many elementwise operations may be carried out in many digits, some 20 µs each.
 
     Raises
     ------
     MethodError
-        If the graph holds a primitive that mpmath does not know.
+        If the graph holds a primitive that mpmath does not know, or ``work`` is not enough.
     BranchError
         If a recorded comparison turns out otherwise at the point.
 
@@ -117,7 +120,7 @@ def reference(
     if isinstance(digits, bool) or not isinstance(digits, (int, np.integer)) or digits < 15:
         raise InputError(f"{digits!r} digits cannot be asked for: it is a whole number, at least 15.")
     problem = make_problem(graph, args, wrt, outputs, NUMPY)
-    judge = _Judge(problem, int(digits))
+    judge = _Judge(problem, int(digits), Work(work))
     columns = [judge.columns(position) for position in problem.wrt]
     rounded = _rounding(int(digits))
     blocks = tuple(
@@ -166,8 +169,9 @@ def _block(entries: list[Any], shape: tuple[int, ...]) -> Any:
 class _Judge:
     """The graph in mpmath, and one-sided differences of it."""
 
-    def __init__(self, problem: Problem, digits: int) -> None:
+    def __init__(self, problem: Problem, digits: int, work: Work | None = None) -> None:
         self.problem = problem
+        self.work = work
         self.digits = digits
         self.kinks: list[Kinked] = []
         self.notes: list[str] = []
@@ -182,7 +186,9 @@ class _Judge:
 
     def _point(self, carrier: MpmathAlgebra) -> Incremental:
         """Return the graph with its values at the point."""
-        return Incremental(self.problem.graph, carrier, [carrier.array(x) for x in self.problem.args])
+        return Incremental(
+            self.problem.graph, carrier, [carrier.array(x) for x in self.problem.args], self.work
+        )
 
     def _moved(self, at: Incremental, inputs: Mapping[int, Any]) -> list[Any] | None:
         """Return the outputs after a move, None where it leads onto another branch."""

@@ -67,7 +67,7 @@ class Symbolic(Method):
         graph, flat = written.graph(), _scalars(problem)
         found = problem.algebra.outputs(graph, problem.algebra.run(graph, flat))
         tree, shared = written.operations(), count_evaluation(graph).total()
-        note = f"Value and derivatives: {tree} operations written out, {shared} with common subexpressions."
+        note = f"Value and derivatives: {tree} operation{'s' * (tree != 1)} written out, {shared} with common subexpressions."
         values, blocks = _assembled(problem, found)
         counts = Operations(lambda: count_evaluation(graph) if cse else written.operations_by_kind())
         answer = Derivative(self.name, values, blocks, Cost(1, 0, 0, counts), notes=(note,))
@@ -131,7 +131,7 @@ def _by_convention(problem: Problem, nodes: Sequence[Any], answer: Derivative) -
 
     SymPy differentiates for real symbols, which are never NaN, and fills what it leaves open on a kink (the
     derivative of a sign, a step's value at its jump) its own way. Where that is another number than the table's,
-    the table's is given and a note says so. Where the table has no number, a finite one of SymPy's stays: terms
+    the table's is given and a note says so. Where the table has none, a finite one of SymPy's stays: terms
     such as √x·√x cancel in a formula.
     """
     point = _example(problem)
@@ -152,8 +152,10 @@ def _by_convention(problem: Problem, nodes: Sequence[Any], answer: Derivative) -
     where = "; ".join(dict.fromkeys(places[:3]))
     if not isinstance(problem.algebra, NumpyAlgebra):
         return replace(answer, jacobians=table.jacobians, notes=(*answer.notes, f"{where}: {ALL_RULES}"))
+    ends = [*point, *answer.values]  # a NaN between them may belong to a piece that was not chosen
+    lost = any(np.any(np.isnan(value)) for value in ends)
     blocks = tuple(
-        tuple(_settled(*pair, bool(undefined)) for pair in zip(ours, rules, strict=True))
+        tuple(_settled(*pair, lost) for pair in zip(ours, rules, strict=True))
         for ours, rules in zip(answer.jacobians, table.jacobians, strict=True)
     )
     words = [found for row in blocks for _, found in row if found]

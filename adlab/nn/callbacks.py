@@ -54,32 +54,49 @@ class Callback:
         """After the last step, also where training ends with an error."""
 
 
+class Bar:
+    """A progress bar on standard error, with what is counted on its left and words on its right."""
+
+    def __init__(self, counted: str, total: int, completed: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
+
+        columns = (TextColumn(counted), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+        self._rich = Rich(*columns, TextColumn("{task.description}"), console=Console(stderr=True))
+        self._task = self._rich.add_task("", total=total, completed=completed)
+        self._rich.start()
+
+    def move(self, completed: int, words: str) -> None:
+        """Show how much is done, and words."""
+        self._rich.update(self._task, completed=completed, description=words)
+
+    def stop(self) -> None:
+        """Take the bar down."""
+        self._rich.stop()
+
+
+def started_bar(counted: str, total: int, completed: int = 0) -> Bar | None:
+    """Return a bar that shows, or None where standard error is no terminal."""
+    return Bar(counted, total, completed) if sys.stderr.isatty() else None
+
+
 class Progress(Callback):
     """A progress bar on standard error; nothing where that is no terminal."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: Bar | None = None
 
     def before(self, trainer: Trainer) -> None:
         """Show the bar."""
-        if not sys.stderr.isatty():
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, TextColumn("{task.description}"), console=Console(stderr=True))
-        self._task = self._bar.add_task("", total=trainer.epochs, completed=trainer.run.epoch)
-        self._bar.start()
+        self._bar = started_bar("epoch", trainer.epochs, trainer.run.epoch)
 
     def after_epoch(self, trainer: Trainer, row: Mapping[str, float]) -> None:
         """Move the bar and show the numbers of the epoch."""
         if self._bar is not None:
             shown = (name for name in row if name not in ("epoch", "rate"))
             words = "  ".join(f"{name.replace('_', ' ')} {row[name]:.4g}" for name in shown)
-            self._bar.update(self._task, completed=trainer.run.epoch, description=words)
+            self._bar.move(trainer.run.epoch, words)
 
     def after(self, trainer: Trainer) -> None:
         """Take the bar down."""

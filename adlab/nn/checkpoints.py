@@ -85,7 +85,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pa
     try:
         save(fresh, _packed(checkpoint))
         if target.exists():
-            os.replace(target, previous(target))
+            _keep(target)
         os.replace(fresh, target)
     except (OSError, InputError) as error:
         with suppress(OSError):
@@ -129,6 +129,19 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             raise CheckpointError(f"{error} The one before it is of no use either: {worse}") from error
         warnings.warn(f"{error} The one before it, {older.name}, is used.", RuntimeWarning, stacklevel=2)
         return found
+
+
+def _keep(target: Path) -> None:
+    """Give a checkpoint its second name; where the file system has links there is no moment without the first one."""
+    link = Path(f"{target}.link")
+    with suppress(OSError):
+        link.unlink()
+    try:
+        os.link(target, link)
+    except OSError:
+        os.replace(target, previous(target))
+    else:
+        os.replace(link, previous(target))
 
 
 # -------------------------------------------------------------------------------------------------- the file

@@ -64,7 +64,7 @@ class Feed:
         shuffle: bool = True,
     ) -> None:
         self.samples = len(X)
-        self.size = _batch_size(size, len(X))
+        self.size = batch_size(size, len(X))
         self.batches = -(-self.samples // self.size)
         self.sizes = np.minimum(self.size, self.samples - self.size * np.arange(self.batches))
         self._seed, self._shuffle = seed, shuffle
@@ -103,7 +103,7 @@ class Feed:
         return found.hexdigest()
 
 
-def _batch_size(size: int | None, samples: int) -> int:
+def batch_size(size: int | None, samples: int) -> int:
     if size is None:
         return samples
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:

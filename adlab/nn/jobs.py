@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from adlab.errors import InputError, TrainingError
 from adlab.nn.arrays import Dataset, first_line, listed
 from adlab.nn.callbacks import Callback
-from adlab.nn.data import load, split
+from adlab.nn.data import Source, load, split
 from adlab.nn.history import History
 from adlab.nn.losses import Classification
 from adlab.nn.mlp import MLP
@@ -109,30 +109,11 @@ class Job:
         TrainingError
             When training diverges; the autopsy is in the folder.
         """
-        source = load(
-            self.data,
-            target=self.target,
-            drop=self.drop,
-            categorical=self.categorical,
-            task=self.task,
-            seed=self.seed,
-        )
-        train, held = (
-            split(source.data, self.validation, seed=self.seed) if self.validation else (source.data, None)
-        )
-        scaling = Scaling.learn(train.X, self.scale)
-        trainer = self._trainer(source.data)
+        ready = self.prepare()
         target = Path(folder)
-        facts = {SETTINGS: asdict(self), MODEL: self._model(source.data, source.encoding, scaling)}
-        judged = None if held is None else (scaling.apply(held.X), held.y)
+        facts = {SETTINGS: asdict(self), MODEL: self._model(ready)}
         try:
-            history = trainer.fit(
-                scaling.apply(train.X),
-                train.y,
-                validation=judged,
-                epochs=self.epochs,
-                batch_size=min(64, len(train)) if self.batch is None else self.batch,
-                early_stopping=self.patience,
+            history = ready.fit(
                 checkpoint=target / RUN,
                 every=self.every,
                 resume=go_on,
@@ -143,13 +124,46 @@ class Job:
             if error.autopsy is not None:
                 save(target / AUTOPSY, str(error.autopsy) + "\n")
             raise
-        result = Result(
-            self, source.data, len(train), 0 if held is None else len(held), trainer, history, target
-        )
+        judged = 0 if ready.held is None else len(ready.held)
+        result = Result(self, ready.data, len(ready.train), judged, ready.trainer, history, target)
         result.write()
         return result
 
-    def _trainer(self, data: Dataset) -> Trainer:
+    def load(self) -> Source:
+        """Read the data."""
+        return load(
+            self.data,
+            target=self.target,
+            drop=self.drop,
+            categorical=self.categorical,
+            task=self.task,
+            seed=self.seed,
+        )
+
+    def prepare(self, source: Source | None = None, seed: int | None = None) -> Prepared:
+        """Split and scale the data and make the trainer; nothing is trained or written yet.
+
+        Parameters
+        ----------
+        source : Source, optional
+            What `load` returned, for those who make several jobs of the same data.
+        seed : int, optional
+            Of the weights and of the order of the samples, instead of the job's own; the split stays the same.
+
+        Raises
+        ------
+        InputError
+            For settings or data that cannot be used.
+        """
+        source = self.load() if source is None else source
+        train, held = (
+            split(source.data, self.validation, seed=self.seed) if self.validation else (source.data, None)
+        )
+        scaling = Scaling.learn(train.X, self.scale)
+        trainer = self._trainer(source.data, self.seed if seed is None else seed)
+        return Prepared(self, source.data, source.encoding, train, held, scaling, trainer)
+
+    def _trainer(self, data: Dataset, seed: int) -> Trainer:
         outputs = len(data.classes) or 1
         loss = self.loss
         if loss == "auto":
@@ -169,18 +183,65 @@ class Job:
             loss,
             optimiser_named(self.optimizer, self.rate),
             method=self.method,
-            seed=self.seed,
+            seed=seed,
             regulariser=L2(self.l2) if self.l2 else None,
             metrics=None if data.classes else ("r2",),
         )
 
-    def _model(self, data: Dataset, encoding: Encoding | None, scaling: Scaling) -> dict[str, Any]:
+    def _model(self, ready: Prepared) -> dict[str, Any]:
         return {
-            "features": list(data.features),
-            "classes": list(data.classes),
-            "encoding": None if encoding is None else encoding.to_dict(),
-            "scaling": scaling.to_dict(),
+            "features": list(ready.data.features),
+            "classes": list(ready.data.classes),
+            "encoding": None if ready.encoding is None else ready.encoding.to_dict(),
+            "scaling": ready.scaling.to_dict(),
         }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job whose data has been read, split and scaled.
+
+    Attributes
+    ----------
+    job : Job
+    data : Dataset
+    encoding : Encoding or None
+        How a CSV file is read.
+    train, held : Dataset
+        Samples to learn from, and those set aside, unscaled; held is None where there are none.
+    scaling : Scaling
+    trainer : Trainer
+    """
+
+    job: Job
+    data: Dataset
+    encoding: Encoding | None
+    train: Dataset
+    held: Dataset | None
+    scaling: Scaling
+    trainer: Trainer
+
+    @property
+    def batch(self) -> int:
+        """Samples of a step."""
+        return min(64, len(self.train)) if self.job.batch is None else self.job.batch
+
+    @property
+    def judged(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
+        """The samples set aside, scaled."""
+        return None if self.held is None else (self.scaling.apply(self.held.X), self.held.y)
+
+    def fit(self, **options: Any) -> History:
+        """Train; options are those of `Trainer.fit`."""
+        return self.trainer.fit(
+            self.scaling.apply(self.train.X),
+            self.train.y,
+            validation=self.judged,
+            epochs=self.job.epochs,
+            batch_size=self.batch,
+            early_stopping=self.job.patience,
+            **options,
+        )
 
 
 class _Opening(Callback):
@@ -341,7 +402,7 @@ def predict(folder: str | Path, data: str | None = None) -> Predictions:
             f"{word} has {X.shape[1]} features, and the network in {folder} was trained on {len(model['features'])}."
         )
     classes = tuple(model["classes"])
-    trainer = job._trainer(Dataset(X, np.zeros(len(X)), tuple(model["features"]), classes, word))
+    trainer = job._trainer(Dataset(X, np.zeros(len(X)), tuple(model["features"]), classes, word), job.seed)
     trainer.load(Path(folder, WEIGHTS))
     scaled = Scaling.from_dict(model["scaling"]).apply(X)
     score = "" if y is None else _score(trainer.evaluate(scaled, y), len(X))

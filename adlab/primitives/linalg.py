@@ -197,15 +197,50 @@ def _det_backward(A: Any, site: Site, cotangent: Any, position: int) -> Any:
     return with_matrix_axes(A, cotangent) * A.cofactors(site.xs[0])
 
 
+MINORS = 8
+"""Up to this size a cofactor is differentiated as the determinant that it is; n² of them are stacked for that."""
+
+
+def _minors_index(shape: Sequence[int]) -> Any:
+    """Return the index that takes all minors out of a matrix, as a stack of n by n of them."""
+    size = shape[-1]
+    others = np.array([[k for k in range(size) if k != i] for i in range(size)])
+    return normalise_index((..., others[:, None, :, None], others[None, :, None, :]), shape)
+
+
+def _signed(A: Any, x: Any) -> Any:
+    """Return ``x`` with the signs of a chessboard."""
+    size = A.shape(x)[-1]
+    black = np.add.outer(np.arange(size), np.arange(size)) % 2 == 0
+    return masked(A, black, x) - masked(A, ~black, x)
+
+
 def _cofactors_forward(A: Any, site: Site, tangents: Sequence[Any]) -> Any:
-    """Return the differential of det(A)·A⁻ᵀ: Ċ = C·tr(A⁻¹Ȧ) − C·(A⁻¹Ȧ)ᵀ."""
+    """Return each cofactor's own differential, Σ cof(M)·Ṁ of its minor M, which needs no inverse.
+
+    Large matrices go by the differential of det(A)·A⁻ᵀ, of regular ones: Ċ = C·tr(A⁻¹Ȧ) − C·(A⁻¹Ȧ)ᵀ.
+    """
     a, c, da = site.xs[0], site.y, tangents[0]
+    shape = A.shape(a)
+    if shape[-1] == 1:
+        return da * 0
+    if shape[-1] <= MINORS:
+        index, rank = _minors_index(shape), len(shape) + 2
+        parts = A.cofactors(A.index(a, index=index)) * A.index(da, index=index)
+        return _signed(A, A.sum(parts, axis=(rank - 2, rank - 1), keepdims=False))
     inner = A.solve(a, da)
     return c * traced_sum(A, identity(A, a), inner) - A.matmul(c, transposed(A, inner))
 
 
 def _cofactors_backward(A: Any, site: Site, cotangent: Any, position: int) -> Any:
     a, c = site.xs[0], site.y
+    shape = A.shape(a)
+    if shape[-1] == 1:
+        return cotangent * 0
+    if shape[-1] <= MINORS:
+        index = _minors_index(shape)
+        parts = A.cofactors(A.index(a, index=index)) * with_matrix_axes(A, _signed(A, cotangent))
+        return A.index_add(parts, index=index, shape=shape)
     right = traced_sum(A, cotangent, c) * identity(A, a) - A.matmul(cotangent, transposed(A, c))
     return transposed(A, A.solve(a, right))
 
@@ -364,7 +399,7 @@ LINALG: tuple[Primitive, ...] = (
         summary="determinant; its derivative, the cofactors, exists for singular matrices too"),
     row("cofactors", elimination.cofactors_numpy, _square,
         Custom(_cofactors_forward, _cofactors_backward), elimination.cofactors,
-        summary="matrix of cofactors, det(A)·A⁻ᵀ; NaN for its derivative at a singular matrix"),
+        summary="matrix of cofactors, det(A)·A⁻ᵀ; up to 8 by 8 its derivative exists for singular matrices too"),
     row("slogdet", elimination.slogdet_numpy, _pair, Custom(_slogdet_forward, _slogdet_backward),
         elimination.slogdet, summary="sign of the determinant and logarithm of its size"),
     row("cholesky", elimination.cholesky_numpy, _square, Custom(_cholesky_forward, _cholesky_backward),

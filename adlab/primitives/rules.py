@@ -208,6 +208,11 @@ class Joint:
     Abstract in `jvp` and `pull`; the reverse sweep asks `pull` once for all the operands it wants.
     """
 
+    @property
+    def lacks(self) -> str:
+        """The mode, "forward" or "reverse", that the rule has nothing for; empty where it serves both."""
+        return ""
+
     def jvp(self, A: Any, site: Site, tangents: Sequence[Any]) -> Any:
         """Return the output's tangent."""
         raise NotImplementedError

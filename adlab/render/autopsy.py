@@ -20,9 +20,7 @@ class ShownAutopsy(Shown[Autopsy]):
 
     def _findings(self) -> Table:
         lines = [
-            Line(
-                (f.target + _element(f.element), f.formula, f"{f.cause} = {shown(f.value)}", _line(f))
-            )
+            Line((f.target + _element(f.element), f.formula, f"{f.cause} = {shown(f.value)}", _line(f)))
             for f in self.report.findings
         ]
         columns = words("first bad", "made by", "because", "line")

@@ -49,7 +49,7 @@ class ShownLedger(Shown[CostLedger]):
                     bound.measure,
                     significant(bound.limit),
                     significant(bound.ratio, 3),
-                    "holds" if bound.holds else "exceeded",
+                    "holds" if bound.holds else "does not apply",
                     f"{bound.primitive} {significant(bound.worst, 3)}" if bound.primitive else None,
                 )
             )

@@ -15,7 +15,7 @@ import numpy as np
 
 from adlab.ir.builder import INPUT
 from adlab.ir.graph import Graph, Guard
-from adlab.ir.tree import LEAF, leaf_names, unflatten
+from adlab.ir.tree import LEAF, leaf_names, plain, unflatten
 from adlab.ir.types import FLOAT64
 from adlab.render.source_module import INFIX, Module
 from adlab.render.source_words import distinct, identifier, listed, number_source, type_source
@@ -162,7 +162,7 @@ class _Function:
         results = [_Source(self._operand(j)) for j in self.graph.outputs]
         if self.graph.out_tree is None:
             return ", ".join(results)
-        return repr(unflatten(self.graph.out_tree, results))
+        return repr(unflatten(plain(self.graph.out_tree), results))
 
     # ---------------------------------------------------------------------------------------------- what is done
 

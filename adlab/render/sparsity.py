@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adlab.render.shown import Shown
+from adlab.render.pictured import Pictured
 from adlab.render.spy import Spy
 from adlab.render.tables import Sheet, Table, plain_table
 from adlab.reports.sparsity import SparsityReport
@@ -10,8 +10,8 @@ from adlab.reports.sparsity import SparsityReport
 UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
-class ShownSparsity(Shown[SparsityReport]):
-    """The pattern, the colours, the passes and the bytes; ``draw()`` gives the picture."""
+class ShownSparsity(Pictured[SparsityReport]):
+    """The pattern, the colours, the passes and the bytes; ``draw()`` gives the picture, ``save()`` writes it."""
 
     def sheet(self) -> Sheet:
         """Return one table, and the sentence below it."""

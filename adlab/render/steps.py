@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adlab.errors import InputError
 from adlab.render.columns import numbers, words
 from adlab.render.numbers import significant
-from adlab.render.shown import Shown
+from adlab.render.pictured import Pictured
 from adlab.render.tables import Entry, Line, Sheet, Table
-from adlab.render.write import save as write_file
 from adlab.reports.steps import Curve, Slope, StepCertificate
 
 if TYPE_CHECKING:
     from adlab.render.plots import Plot
 
-TEXTS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", ".csv": "csv", ".json": "json"}
-PICTURES = (".svg", ".png", ".pdf")
 
-
-class ShownStep(Shown[StepCertificate]):
+class ShownStep(Pictured[StepCertificate]):
     """The best steps, what they are worth, and the picture; ``shown["float64", "central"]`` is one curve."""
 
     def __getitem__(self, key: tuple[str, str]) -> Curve:
@@ -60,19 +53,9 @@ class ShownStep(Shown[StepCertificate]):
 
         return error_against_step(self.report, dtypes)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture (.svg, .png, .pdf) or the table (.txt, .md, .tex, .html, .csv, .json)."""
-        target = Path(path)
-        suffix = target.suffix.lower()
-        if suffix in PICTURES:
-            return self.plot().save(target)
-        if suffix not in TEXTS:
-            raise InputError(
-                f"A certificate is saved as {', '.join((*PICTURES, *TEXTS))}; {target.name!r} ends otherwise."
-            )
-        options: dict[str, Any] = {"page": True} if suffix == ".html" else {}
-        content = self.render(TEXTS[suffix], **options)
-        return write_file(target, content if content.endswith("\n") else content + "\n")
+    def draw(self) -> Plot:
+        """Return the picture of error against step, a panel for each dtype; `plot` chooses among them."""
+        return self.plot()
 
     def _repr_html_(self) -> str:
         picture = self.plot().svg

@@ -76,8 +76,9 @@ class Bound:
         if self.holds:
             return f"{counted}: within the bound of {self.limit:g}."
         return (
-            f"{counted}, above the bound of {self.limit:g}, which supposes that every elementary rule keeps it: the rule of "
-            f"{self.primitive!r} alone costs {self.worst:.3g} times its value."
+            f"{counted}, above the bound of {self.limit:g}. The theorem does not apply: it supposes that every "
+            f"elementary rule keeps it (a derivative takes one nonlinear function), and the rule of {self.primitive!r} "
+            f"costs {self.worst:.3g} times its value."
         )
 
     def to_dict(self) -> dict[str, Any]:

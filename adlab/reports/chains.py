@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
 from adlab.ir.types import BOOL
@@ -99,6 +101,8 @@ def chain_ledger(shapes: Sequence[Sequence[int]], names: Sequence[str] | None = 
     (101000, 1010000, 101000)
     """
     sizes = _checked_shapes(shapes)
+    if names is not None and (isinstance(names, str) or not isinstance(names, Sequence)):
+        raise InputError(f"names is a list of one name per Jacobian, not {names!r}.")
     labels = tuple(names) if names is not None else tuple(f"J{k}" for k in range(len(sizes), 0, -1))
     if len(labels) != len(sizes):
         raise InputError(f"{len(labels)} names were given for {len(sizes)} Jacobians; give one each.")
@@ -109,10 +113,16 @@ def chain_ledger(shapes: Sequence[Sequence[int]], names: Sequence[str] | None = 
 
 
 def _checked_shapes(shapes: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    if not isinstance(shapes, (list, tuple)) or not all(isinstance(shape, (list, tuple)) for shape in shapes):
+        raise InputError(
+            "A chain is given as the shapes of its Jacobians, a list of pairs (rows, columns) such as [(1, 10), (10, 100)], not "
+            f"as a {type(shapes).__name__}; ad.cost(f, *args) finds the chain of a function."
+        )
     if not shapes:
         raise InputError("A chain needs at least one Jacobian; give shapes such as [(1, 10), (10, 100)].")
     if any(
-        len(shape) != 2 or any(int(length) != length or length < 0 for length in shape) for shape in shapes
+        len(shape) != 2 or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape)
+        for shape in shapes
     ):
         raise InputError(
             f"Shapes of Jacobians are pairs of whole numbers (rows, columns), not {list(shapes)!r}."

@@ -33,15 +33,13 @@ from adlab.methods.reference import Kinked, directional, reference
 from adlab.reports.badvalues import BadNode, Singularities, bad_nodes, bad_words, singularities
 from adlab.reports.differences import coarsest_epsilon, difference_errors
 from adlab.reports.plain import plain
+from adlab.reports.question import EXACT_WORK
 from adlab.transforms.evaluation import evaluate_checked, flatten_args
 from adlab.transforms.held import STOP, held, stopped_nodes
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep
 
 ELEMENTS = 64
 """Inputs of more elements altogether are checked along random directions."""
-
-EXACT_WORK = 300_000
-"""So many elementary operations may be carried out in fifty digits, which takes some seconds."""
 
 DIRECTIONS = 3
 TRIALS = 2
@@ -66,6 +64,7 @@ class CheckRow:
     error : the largest difference, relative to the largest derivative or 1
     tolerance : what was allowed
     decides : whether it counts; where there is a reference, a difference only informs
+    undefined : whether the method gives NaN where the other has a number or an infinity
     """
 
     method: str
@@ -73,6 +72,7 @@ class CheckRow:
     error: float
     tolerance: float
     decides: bool = True
+    undefined: bool = False
 
     @property
     def passed(self) -> bool:
@@ -145,18 +145,22 @@ class CheckReport:
 
     def _agreement(self) -> list[str]:
         worst = max((row.error for row in self.rows if row.decides), default=0.0)
-        agree = f"The derivatives agree: the largest error is {worst:.3g}."
         if not self.kinks:
-            return [agree]
+            return [f"The derivatives agree: the largest error is {worst:.3g}."]
         kink = self.kinks[0]
         sides = f"{kink.right:.6g} from the right and {kink.left:.6g} from the left"
         return [
-            f"On a kink in {kink.input} there is no derivative ({sides}), so nothing is compared there.",
-            agree,
+            f"On a kink in {kink.input} there is no derivative ({sides}), so nothing is compared there; wherever there is a "
+            f"derivative, the largest error is {worst:.3g}."
         ]
 
     def _disagreement(self) -> list[str]:
         row = next(row for row in self.rows if row.decides and not row.passed)
+        if row.undefined and self.fault is None and self.singular.partial is not None:
+            return [
+                f"The {row.method} derivative is NaN where the {row.against} has a number. No rule is at fault: the point "
+                "lies at the edge of a domain, where a local derivative is infinite, and 0 · ∞ and ∞ − ∞ are NaN."
+            ]
         off = f"The {row.method} derivative is off from the {row.against} by {row.error:.3g}"
         wrong = f"{off}, where {row.tolerance:.3g} is allowed"
         fault = self.fault
@@ -350,7 +354,7 @@ def _by_element(
     exact, smooth = judge.exact, ~_kinked(graph, positions, judge.kinks, judge.exact)
     found = {name: _flat(METHODS[name].derivative(graph, values, positions).jacobians) for name in methods}
     rows = [
-        CheckRow(name, judge.name, _error(block[smooth], exact[smooth]), tolerance.plus(judge.bar))
+        _row(name, judge.name, block[smooth], exact[smooth], tolerance.plus(judge.bar))
         for name, block in found.items()
     ]
     compared = _Compared(rows, list(found.values()), judge.kinks, judge.notes)
@@ -363,9 +367,7 @@ def _by_element(
     against = f"central difference, h = {CHECKING_STEP:g}"
     allowed = tolerance.plus(bar / size)
     for name, block in found.items():
-        rows.append(
-            CheckRow(name, against, _error(block[usable], central[usable]), allowed, decides=not judge.digits)
-        )
+        rows.append(_row(name, against, block[usable], central[usable], allowed, not judge.digits))
     if judge.digits and any(not row.passed for row in rows if not row.decides):
         compared.notes.append(
             f"The {against}, is off by more than is allowed; the {judge.name} decides, and the difference only informs."
@@ -435,6 +437,14 @@ def _kinked(graph: Graph, positions: Sequence[int], kinks: Sequence[Kinked], exa
     return np.array(flags, dtype=bool) if flags else np.zeros(np.shape(exact), bool)
 
 
+def _row(
+    method: str, against: str, found: Any, exact: Any, tolerance: float, decides: bool = True
+) -> CheckRow:
+    """Return the comparison of two arrays of derivatives."""
+    undefined = bool(np.any(np.isnan(found) & ~np.isnan(exact)))
+    return CheckRow(method, against, _error(found, exact), tolerance, decides, undefined)
+
+
 def _error(found: Any, exact: Any) -> float:
     """Return the largest difference relative to the largest derivative or 1; equal infinities and two NaNs
     agree.
@@ -499,8 +509,8 @@ def _by_direction(
         for method in methods:
             found = _by_method(graph, nodes, directions, weights, method)
             scale = max(1.0, abs(slope.value)) if np.isfinite(slope.value) else 1.0
-            error = _error(np.array([found]), np.array([slope.value]))
-            compared.rows.append(CheckRow(method, slope.name, error, tolerance.plus(slope.bar / scale)))
+            pair = np.array([found]), np.array([slope.value])
+            compared.rows.append(_row(method, slope.name, *pair, tolerance.plus(slope.bar / scale)))
             compared.derivatives.append(found)
     count = len(compared.rows) // len(methods)
     what = "1 random direction was" if count == 1 else f"{count} random directions were"

@@ -35,6 +35,13 @@ from adlab.transforms.evaluation import flatten_args
 COARSE_VALUE = 1e-10
 """A relative error of the value beyond this is worth a remark."""
 
+SYMBOLIC_WORK = 1_500_000
+SYMBOLIC_BASE = 300
+SYMBOLIC_LIMIT = 50_000
+"""SymPy takes some ten seconds for a program in which elements · (base + elements to differentiate by) is this work, and for a
+derivative of so many operations written out.
+"""
+
 REPEATS = 3
 LONG = 1.0
 """The time is the best of so many runs, as long as they take no more than so many seconds together."""
@@ -57,6 +64,8 @@ class MethodReport:
     seconds : float or None
     reason : str
         Why it is off, or why there is no answer; a statement of exactness otherwise.
+    error_bar : mapping of input name to array
+        How far the method itself thinks it may be off; empty where it does not say.
     """
 
     name: str
@@ -69,10 +78,13 @@ class MethodReport:
     cost: Cost | None
     seconds: float | None
     reason: str
+    error_bar: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data as JSON takes it."""
+        bars = {name: plain(bar) for name, bar in self.error_bar.items()}
         return {
+            **({"error_bar": bars} if bars else {}),
             "name": self.name,
             "title": self.title,
             "value": plain(self.value),
@@ -210,6 +222,7 @@ class Comparison:
             "reference": self.reference.to_dict(),
             "methods": [report.to_dict() for report in self.methods],
             "disagreements": [item.to_dict() for item in self.disagreements],
+            "bad": [bad.to_dict() for bad in self.bad],
             "notes": list(self.notes),
         }
 
@@ -328,8 +341,11 @@ def _report(question: Question, name: str, **options: Any) -> tuple[MethodReport
     method = method_named(name.partition(":")[0])
     title = method.title + (f", {options['scheme']} scheme" if options else "")
     try:
+        bounds = _bounds(question, method.name)
         found, seconds = timed(
-            lambda: method.derivative(question.graph, question.values, question.positions, **options)
+            lambda: method.derivative(
+                question.graph, question.values, question.positions, **options, **bounds
+            )
         )
     except AdlabError as error:
         return without_answer(name, title, f"No answer: {error}"), None
@@ -343,8 +359,23 @@ def _report(question: Question, name: str, **options: Any) -> tuple[MethodReport
         found.cost,
         seconds,
         reason(question, found, options.get("scheme", "central"), errors),
+        question.by_name(found.error) if found.error else {},
     )
     return report, found
+
+
+def _bounds(question: Question, name: str) -> dict[str, Any]:
+    """Return the options that keep a method from taking minutes; raise `MethodError` where it would all the same."""
+    if name != "symbolic":
+        return {}
+    types = question.graph.types
+    elements, wanted = sum(type.size for type in types), sum(types[k].size for k in question.positions)
+    if elements * (SYMBOLIC_BASE + wanted) > SYMBOLIC_WORK:
+        raise MethodError(
+            f"the program has {elements:,} intermediate numbers and {wanted:,} to differentiate by, for which SymPy may take "
+            "minutes; ad.grad(f, method='symbolic') asks it nevertheless."
+        )
+    return {"limit": SYMBOLIC_LIMIT}
 
 
 def _peer_report(question: Question, peer: Peer) -> MethodReport:

@@ -29,6 +29,22 @@ def default_step(scheme: str, epsilon: float, x: float) -> float:
     return float(epsilon ** (1 / ORDERS[scheme]) * max(1.0, abs(x)))
 
 
+def step_taken(
+    graph: Graph,
+    values: Sequence[Any],
+    position: int,
+    element: tuple[int, ...],
+    scheme: str,
+    found: Derivative,
+) -> float:
+    """Return the step that a difference was really taken with: the default one unless the method chose another."""
+    shape = graph.types[position].shape
+    flat = int(np.ravel_multi_index(element, shape)) if shape else 0
+    own = found.steps.get((position, flat))
+    x = float(np.asarray(values[position])[element])
+    return default_step(scheme, coarsest_epsilon(graph), x if np.isfinite(x) else 1.0) if own is None else own
+
+
 def coarsest_epsilon(graph: Graph) -> float:
     """Return the coarsest machine epsilon among the dtypes of the program, to which its values are rounded."""
     dtypes = {type.dtype for type in graph.types if type.dtype != BOOL}
@@ -55,7 +71,7 @@ def measured_parts(
     position = positions[column]
     shape = graph.types[position].shape
     inner, element = place[: len(place) - len(shape)], place[len(place) - len(shape) :]
-    h = default_step(scheme, coarsest_epsilon(graph), float(np.asarray(values[position])[element]))
+    h = step_taken(graph, values, position, element, scheme, found)
     try:
         slopes = _exact_difference(graph, values, position, element, scheme, h)
     except (AdlabError, ArithmeticError, TypeError, ValueError):
@@ -82,6 +98,13 @@ def worst_element(found: Derivative, exact: Reference) -> tuple[int, int, tuple[
                 place = tuple(int(k) for k in np.unravel_index(int(np.argmax(finite)), apart.shape))
                 best, size = (row, column, place), float(finite[place])
     return best
+
+
+def largest_bar(found: Derivative) -> float | None:
+    """Return the largest of a method's own error bars, None if it has none."""
+    if found.error is None:
+        return None
+    return max((float(np.max(bar, initial=0.0)) for row in found.error for bar in row), default=0.0)
 
 
 def as_floats(value: Any) -> Any:

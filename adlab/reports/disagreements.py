@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from adlab.methods.base import Derivative
-from adlab.reports.differences import as_floats
+from adlab.reports.differences import ORDERS, as_floats, measured_parts
 from adlab.reports.nodes import NodeAt, shown_number
 from adlab.reports.plain import plain
 from adlab.reports.question import Question
-from adlab.reports.trial import ROUNDINGS, Answer, Entry, Trial
+from adlab.reports.trial import ROUNDINGS, Answer, Entry, Finding, Trial
 
 REFERENCE = "reference"
 
@@ -178,7 +178,10 @@ def _disagreement(
         for side in ((answer, other) if other else (answer,))
         if (finding := trial.finding(side, _relative(ours, theirs))) is not None
     ]
-    finding = min(findings, key=lambda f: f.node, default=None)
+    if not other:
+        findings = [_as_measured(question, answer, trial, finding) for finding in findings]
+    # a wrong rule outweighs what a difference that is right has of rounding
+    finding = min(findings, key=lambda f: (f.cause != "wrong rule", f.node), default=None)
     against = other.name if other else REFERENCE
     label = trial.label
     if finding is None:
@@ -190,6 +193,19 @@ def _disagreement(
     return Disagreement(
         (answer.name,), against, label, apart, allowed, finding.cause, node, operand, partials, finding.words
     )
+
+
+def _as_measured(question: Question, answer: Answer, trial: Trial, finding: Finding) -> Finding:
+    """Return the finding, or where digits are lost if the difference, computed exactly, would be right."""
+    exact = question.exact
+    if exact is None or finding.cause != "truncation" or answer.scheme not in ORDERS:
+        return finding
+    parts = measured_parts(
+        question.graph, question.values, question.positions, answer.found, exact, answer.scheme
+    )
+    if parts is None or parts[1] >= parts[2]:
+        return finding
+    return trial.lost_digits() or finding
 
 
 def _worst_entry(

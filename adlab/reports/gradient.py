@@ -11,8 +11,9 @@ import numpy as np
 from adlab.algebra.numpy import NUMPY
 from adlab.errors import InputError
 from adlab.ir.graph import Graph
-from adlab.methods import Cost, method_named
+from adlab.methods import Cost, Derivative, method_named
 from adlab.reports.badvalues import BadNode, Singularities, bad_nodes, bad_words, singularities
+from adlab.reports.differences import largest_bar
 from adlab.reports.plain import plain
 from adlab.transforms.sweeps import evaluate
 
@@ -30,6 +31,7 @@ class GradientReport:
     notes : sentences a reader should know
     bad : the nodes at which values became infinite or undefined
     singular : where an infinite derivative comes from, and which nodes sit on a kink
+    bars : the method's own error bars, as the blocks; empty where it has none
     """
 
     method: str
@@ -39,6 +41,7 @@ class GradientReport:
     notes: tuple[str, ...] = ()
     bad: tuple[BadNode, ...] = ()
     singular: Singularities = field(default_factory=Singularities)
+    bars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def warning(self) -> str:
@@ -56,7 +59,9 @@ class GradientReport:
         scalar = self.single and np.ndim(self.values[first]) == 0
         values: Any = {name: plain(value) for name, value in self.values.items()}
         blocks: Any = {out: {name: plain(b) for name, b in row.items()} for out, row in self.blocks.items()}
+        bars = {out: {name: plain(b) for name, b in row.items()} for out, row in self.bars.items()}
         return {
+            **({"error_bar": bars[first] if self.single else bars} if bars else {}),
             "value": values[first] if self.single else values,
             "gradient" if scalar else "jacobian": blocks[first] if self.single else blocks,
             "method": self.method,
@@ -107,7 +112,17 @@ def gradient_report(
         dict(zip(names, found.values, strict=True)),
         blocks,
         found.cost,
-        found.notes,
+        (*found.notes, *_bar_words(found)),
         tuple(bad_nodes(graph, nodes)),
         singular if by_rules else replace(singular, overflows=False),
+        {
+            out: dict(zip(graph.inputs, row, strict=True))
+            for out, row in zip(names, found.error or (), strict=False)
+        },
     )
+
+
+def _bar_words(found: Derivative) -> tuple[str, ...]:
+    """Return what the method itself thinks of its errors."""
+    bar = largest_bar(found)
+    return () if bar is None else (f"The method's own error bar is {bar:.3g} at most.",)

@@ -689,7 +689,8 @@ def _crosses(gauge: Gauge, before: Any, after: Any) -> bool:
     """Return whether a step moves any element at least as far as it is from the switch."""
     if gauge.kind == "jump":
         return bool(np.any(before != after))
-    moved = np.abs(np.asarray(after, float) - before)
+    with np.errstate(all="ignore"):  # where there is nothing to meet, the distance is infinite and stays so
+        moved = np.abs(np.asarray(after, float) - before)
     return bool(np.any((moved > 0) & (moved >= np.abs(before))))
 
 

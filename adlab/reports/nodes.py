@@ -13,6 +13,9 @@ from adlab.ir.builder import INPUT
 from adlab.ir.graph import Graph, Source
 from adlab.ir.numbering import display_numbers, display_order
 
+LISTED = 4
+"""Lists of so many numbers are shown in full."""
+
 
 @dataclass(frozen=True)
 class NodeAt:
@@ -119,16 +122,20 @@ def place_text(element: Sequence[int]) -> str:
 
 
 def shown_number(value: Any) -> str:
-    """Return a number in six digits, ∞ and NaN as such; of an array the shape.
+    """Return a number in six digits, ∞ and NaN as such; a short list of numbers, and of a larger array the shape.
 
     Examples
     --------
     >>> shown_number(-2.5), shown_number(float("-inf")), shown_number([1, 2])
-    ('−2.5', '−∞', 'an array of shape (2,)')
+    ('−2.5', '−∞', '[1, 2]')
+    >>> shown_number(np.ones((2, 3)))
+    'an array of shape (2, 3)'
     """
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if np.ndim(value):
+        if np.ndim(value) == 1 and np.size(value) <= LISTED:
+            return f"[{', '.join(map(shown_number, value))}]"
         return f"an array of shape {np.shape(value)}"
     words = {"inf": "∞", "-inf": "−∞", "nan": "NaN"}
     text = f"{float(value):.6g}"

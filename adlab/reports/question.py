@@ -13,6 +13,9 @@ from adlab.methods.base import Derivative
 from adlab.methods.reference import Reference, absolute_error, reference, relative_error, ulps
 from adlab.reports.differences import as_floats
 
+EXACT_WORK = 300_000
+"""So many elementwise operations may be carried out in many digits, which takes some ten seconds."""
+
 Errors = tuple[float | None, float | None, float | None]
 """Relative error, absolute error and ulps, each the worst over all elements; None where nothing can be measured."""
 
@@ -36,7 +39,7 @@ class Question:
         self.exact: Reference | None = None
         self.missing = ""
         try:
-            self.exact = reference(graph, values, positions, digits=digits)
+            self.exact = reference(graph, values, positions, digits=digits, work=EXACT_WORK)
         except InputError:
             raise
         except AdlabError as error:
@@ -104,6 +107,8 @@ def mapped(value: Any, function: Callable[[Any], Any], listed: bool = False) -> 
         return function(value)
     if not value.size:
         return value.tolist() if listed else value.astype(np.float64)
-    with np.errstate(all="ignore"):  # NumPy takes the float of an infinite or undefined object for an invalid value
+    with np.errstate(
+        all="ignore"
+    ):  # NumPy takes the float of an infinite or undefined object for an invalid value
         result = np.vectorize(function, otypes=[object])(value)
     return result.tolist() if listed else result.astype(np.float64)

@@ -11,7 +11,7 @@ from adlab.ir.graph import Graph
 from adlab.methods import METHODS
 from adlab.methods.base import Derivative
 from adlab.reports.badvalues import KinkNode, nodes_on_kinks
-from adlab.reports.differences import as_floats, measured_parts
+from adlab.reports.differences import as_floats, largest_bar, measured_parts
 from adlab.reports.question import Errors, Question
 
 HALF = 0.5 + 1e-9
@@ -107,7 +107,9 @@ def _numerical_reason(question: Question, found: Derivative, scheme: str, absolu
             f"Off by {absolute:.3g}: the complex step subtracts nothing; this is rounding of the operations."
         )
     if scheme == "richardson":
-        return f"Off by {absolute:.3g}: what extrapolation to h → 0 leaves of truncation and rounding."
+        bar = largest_bar(found)
+        own = "" if bar is None else f" Its own error bar is {bar:.3g}."
+        return f"Off by {absolute:.3g}: what extrapolation to h → 0 leaves of truncation and rounding.{own}"
     parts = measured_parts(question.graph, question.values, question.positions, found, question.exact, scheme)
     if parts is None:
         return f"Off by {absolute:.3g}: truncation and rounding of the difference, which could not be told apart here."

@@ -326,7 +326,7 @@ def _hypot(look: _Patterns, i: int) -> Iterator[Candidate]:
 def _why_hypot(look: _Patterns, inside: int) -> str:
     """Return what is wrong with √(a² + b²) at the values at hand."""
     if np.any(np.isinf(look.values[inside])):
-        return "The squares overflow, although √(a² + b²) is no larger than the larger of |a| and |b| times √2: hypot scales first."
+        return "The squares overflow, although their root need not: hypot scales before it squares."
     return "√ has an infinite derivative at 0, where a² + b² has derivative 0: 0·∞."
 
 

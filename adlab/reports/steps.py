@@ -58,6 +58,9 @@ WILD = 1e60
 NOTHING = 1e-30
 """A derivative so small next to |f| per length is what a kink of the derivative leaves of 0."""
 
+NEAR_TOP = 10
+"""A difference that is good within this factor of the largest step is good at any large step."""
+
 WINDOW = 4
 """Errors are noisy, now and then 0 by luck; each is judged together with so many neighbours on both sides."""
 
@@ -247,7 +250,9 @@ def _step_words(curve: Curve) -> str:
             return "any h"
         return f"any h below {_short(curve.predicted_step or curve.measured_step)}"
     if curve.series and curve.order is None:
-        return "any large h"
+        if curve.measured_step * NEAR_TOP >= curve.steps[-1]:
+            return "any large h"
+        return f"h ≈ {_short(curve.measured_step)} and no larger, for beyond it the function is another"
     return f"h ≈ {_short(curve.measured_step)}"
 
 

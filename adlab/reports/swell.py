@@ -282,6 +282,16 @@ def _as_function(step: Any) -> Callable[[Any], Any]:
     return lambda x: call_graph(graph, (x,))
 
 
+def _member(family: Family, n: int) -> Any:
+    member = family(n)
+    if isinstance(member, (int, float, complex, np.number, np.ndarray)):
+        raise InputError(
+            f"A family takes n and returns its n-th function; for n = {n} this one returned {member!r}. To iterate a map, "
+            "give it as step=."
+        )
+    return member
+
+
 def swell(
     family: Family | None = None,
     steps: Iterable[int] | int = 10,
@@ -322,7 +332,7 @@ def swell(
     made = logistic if family is None else family
     rows, notes, asked = [], [], limit > 0
     for n in numbers:
-        graph = _graph_of(made(n), at)
+        graph = _graph_of(_member(made, n), at)
         found: tuple[int | None, int | None] = (None, None)
         if asked:
             try:

@@ -24,7 +24,8 @@ from adlab.ir.types import BOOL, Type
 from adlab.methods import METHODS
 from adlab.methods.base import Derivative
 from adlab.methods.reference import reference
-from adlab.reports.differences import ORDERS, as_floats, coarsest_epsilon, default_step
+from adlab.reports.badvalues import bad_partial
+from adlab.reports.differences import ORDERS, as_floats, coarsest_epsilon, default_step, step_taken
 from adlab.reports.nodes import NodeAt, level_numbers, node_at, operand_value, place_text
 from adlab.reports.question import Question
 from adlab.transforms.kinks import distance_to
@@ -43,6 +44,10 @@ TRUE = 1e-9
 
 SHARE = 0.25
 """A local error of this share of the whole explains it."""
+
+
+EDGE = "edge of domain"
+INFINITE = "the local derivative is infinite or undefined there, and what it is multiplied by may be 0."
 
 
 class Answer(NamedTuple):
@@ -125,7 +130,7 @@ class Trial:
         inner = self.entry.place[: len(self.entry.place) - len(self.element)]
         count = len(self.graph.outputs)
         output = self.graph.name + (str(self.entry.row + 1) if count > 1 else "") + place_text(inner)
-        return f"∂{output}/∂{self.graph.inputs[self.position]}{place_text(self.element)}"
+        return f"∂{output}/∂{self._moving_input}"
 
     def moved(self, t: float) -> list[Any]:
         """Return the value of every node with the element moved by ``t``."""
@@ -138,11 +143,14 @@ class Trial:
     @cached_property
     def sides(self) -> Ends:
         """What a central difference sees."""
-        return self.ends("central")
+        return self._ends("central", default_step("central", coarsest_epsilon(self.graph), self._x))
 
-    def ends(self, scheme: str) -> Ends:
-        """Return the values of every node at the two points of a difference scheme."""
-        step = default_step(scheme, coarsest_epsilon(self.graph), self._x)
+    def ends(self, answer: Answer) -> Ends:
+        """Return the values of every node at the two points of an answer's differences."""
+        place = self.question.values, self.position, self.element
+        return self._ends(answer.scheme, step_taken(self.graph, *place, answer.scheme, answer.found))
+
+    def _ends(self, scheme: str, step: float) -> Ends:
         if scheme == "forward":
             return Ends(self.moved(step), self.base, step, step)
         return Ends(self.moved(step), self.moved(-step), step, 2 * step)
@@ -158,7 +166,7 @@ class Trial:
         """
         if answer.found.method == "numerical" and answer.scheme in ORDERS:
             return self._difference(answer, whole)
-        return self._rule(answer) or self._lost_digits()
+        return self._rule(answer) or self._not_a_number(answer) or self.lost_digits()
 
     def node(self, finding: Finding) -> NodeAt:
         """Return the node of a finding at its element; as a whole where it has none."""
@@ -177,7 +185,7 @@ class Trial:
         found: dict[str, float] = {}
         for answer in answers:
             if answer.found.method == "numerical" and answer.scheme in ORDERS:
-                local = spot.difference(self.ends(answer.scheme))
+                local = spot.difference(self.ends(answer))
                 given = None if local is None else local.slope
             else:
                 given = spot.by(answer)
@@ -205,10 +213,7 @@ class Trial:
             return None
         i = spot.index
         if not np.isfinite(given) or not np.isfinite(truth.value):
-            words = (
-                "the local derivative is infinite or undefined there, and what it is multiplied by may be 0."
-            )
-            return Finding(i, "edge of domain", words, spot.operand, spot.element)
+            return Finding(i, EDGE, INFINITE, spot.operand, spot.element)
         if spot.on_kink() and given != truth.value:
             return Finding(i, "kink", self._kink_words(i), spot.operand, spot.element)
         if abs(given - truth.value) <= truth.tolerance:
@@ -216,11 +221,36 @@ class Trial:
         if self.graph.primitives[i].name == "stop_gradient":
             words = "stop_gradient says so on purpose; differences look through it."
             return Finding(i, "held constant", words, spot.operand, spot.element)
+        if answer.scheme == "richardson" and answer.found.method == "numerical":
+            words = "the steps that are extrapolated are too wide for the operation, as across a pole."
+            return Finding(i, "truncation", words, spot.operand, spot.element)
         own = {"symbolic": "SymPy's function for it", "numerical": "its complex form"}.get(
             answer.found.method, "its rule"
         )
         words = f"{own} is wrong: at the same operands the operation itself changes otherwise."
         return Finding(i, "wrong rule", words, spot.operand, spot.element)
+
+    def _not_a_number(self, answer: Answer) -> Finding | None:
+        """Return the infinite local derivative that made an answer NaN, at whatever element it is: 0 · ∞ reaches the
+        elements that have nothing to do with it.
+        """
+        found = answer.found.jacobians[self.entry.row][self.entry.column]
+        bad = bad_partial(self.graph, self.base, self.numbers)
+        if (
+            bad is None
+            or bad.node.index not in self.path
+            or not np.isnan(np.asarray(found)[self.entry.place])
+        ):
+            return None
+        i, operand = bad.node.index, bad.node.operands.index(bad.operand)
+        spot = self._spot(i, operand, bad.node.element)
+        still = self.graph.primitives[i].elementwise and spot.difference(self.sides) is None
+        words = f"the local derivative is infinite there, and {self._moving_input} does not move its operand: 0 · ∞ = NaN."
+        return Finding(i, EDGE, words if still else INFINITE, operand, bad.node.element)
+
+    @property
+    def _moving_input(self) -> str:
+        return self.graph.inputs[self.position] + place_text(self.element)
 
     def _kink_words(self, i: int) -> str:
         kinks = self.graph.primitives[i].kinks
@@ -258,7 +288,7 @@ class Trial:
         places = [tuple(int(k) for k in np.unravel_index(flat, size.shape)) for flat in order]
         return [place for k, place in enumerate(places) if size[place] or not k]
 
-    def _lost_digits(self) -> Finding | None:
+    def lost_digits(self) -> Finding | None:
         """Return the first node whose value is off by more than rounding of its own."""
         carrier = MpmathAlgebra(50)
         epsilon = float(np.finfo(self.graph.types[self.position].dtype).eps)
@@ -290,7 +320,7 @@ class Trial:
 
     def _difference(self, answer: Answer, whole: float) -> Finding | None:
         """Return the first operation that makes a good part of a difference's error."""
-        ends = self.ends(answer.scheme)
+        ends = self.ends(answer)
         largest: tuple[float, Finding] | None = None
         for i in self.path:
             finding, share = self._between(i, ends)
@@ -330,10 +360,10 @@ class Trial:
         whole_sides = [np.asarray(side[i], float)[spot.element] for side in ends[:2]]
         if not np.all(np.isfinite([*np.ravel(whole_sides), local.slope])):
             words = f"{ends.reach} leaves the domain of the operation."
-            return Finding(i, "edge of domain", words, spot.operand, spot.element), np.inf
+            return Finding(i, EDGE, words, spot.operand, spot.element), np.inf
         if not np.isfinite(truth.value):
             words = f"the local derivative is not finite there, and {ends.reach} cannot see it."
-            return Finding(i, "edge of domain", words, spot.operand, spot.element), np.inf
+            return Finding(i, EDGE, words, spot.operand, spot.element), np.inf
         apart = abs(local.slope - truth.value)
         share = apart / max(abs(local.slope), abs(truth.value)) if apart else 0.0
         cause, words = self._why(spot, local, apart, ends)

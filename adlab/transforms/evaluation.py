@@ -19,7 +19,7 @@ from adlab.algebra.traced import GraphAlgebra, Traced, innermost
 from adlab.errors import BranchError, InputError
 from adlab.frontends.recording import as_leaf, type_of_leaf
 from adlab.ir.graph import Graph, Guard
-from adlab.ir.tree import LEAF, Tree, flatten, unflatten
+from adlab.ir.tree import DICTS, LEAF, Tree, flatten, is_named, kind_name, unflatten
 from adlab.ir.types import BOOL, FLOAT32, FLOAT64, Type
 
 
@@ -89,14 +89,13 @@ def _leaves_like(tree: Tree, value: Any, name: str) -> list[Any]:
     if tree == LEAF:
         return [value]
     kind, keys, children = tree or ("None", (), ())
-    if kind == "dict" and isinstance(value, dict) and set(value) == set(keys):
+    if kind in DICTS and isinstance(value, dict) and set(value) == set(keys):
         parts = [value[key] for key in keys]
-    elif type(value).__name__ == kind and kind != "dict" and len(value) == len(children):
+    elif _is_sequence_like(kind, keys, value) and len(value) == len(children):
         parts = list(value)
     else:
-        wanted = (
-            f"dict with keys {', '.join(map(str, keys))}" if kind == "dict" else f"{kind} of {len(children)}"
-        )
+        listed = f"with keys {', '.join(map(str, keys))}" if kind in DICTS else f"of {len(children)}"
+        wanted = f"{kind_name(kind)} {listed}"
         raise InputError(
             f"The argument around {name} was a {wanted} when the graph was traced; give one, not a "
             f"{_described(value)}."
@@ -104,6 +103,13 @@ def _leaves_like(tree: Tree, value: Any, name: str) -> list[Any]:
     return [
         leaf for child, part in zip(children, parts, strict=True) for leaf in _leaves_like(child, part, name)
     ]
+
+
+def _is_sequence_like(kind: Any, keys: Sequence[str], value: Any) -> bool:
+    """Return whether a value is a tuple or list of this kind; a named tuple is known by its name and its fields."""
+    if is_named(value):
+        return (type(value).__name__, value._fields) == (kind_name(kind), keys)
+    return kind in ("tuple", "list") and type(value).__name__ == kind
 
 
 def _described(value: Any) -> str:

@@ -13,7 +13,8 @@ it reads) is traced at every call, as is every call within a trace that is still
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from adlab.algebra.numpy import NUMPY
@@ -25,7 +26,7 @@ from adlab.frontends.recording import Recording, as_leaf, type_of_leaf
 from adlab.ir.graph import Graph
 from adlab.ir.tree import Tree, flatten
 from adlab.ir.types import Type
-from adlab.transforms.evaluation import failing_guard
+from adlab.transforms.simplify import simplified
 
 KEPT_GRAPHS = 16
 """So many graphs of one function are kept, those used last."""
@@ -43,6 +44,19 @@ class KeptGraph:
 
     key: Key
     graph: Graph
+
+    @cached_property
+    def comparisons(self) -> Graph:
+        """The graph of the recorded comparisons alone, which is all that a call must look at."""
+        followed = tuple(guard.operand for guard in self.graph.guards)
+        return simplified(replace(self.graph, outputs=followed, guards=(), in_tree=None, out_tree=None))
+
+    def serves(self, leaves: Sequence[Any]) -> bool:
+        """Return whether every recorded comparison turns out as it did."""
+        if not self.graph.guards:
+            return True
+        found = NUMPY.outputs(self.comparisons, NUMPY.run(self.comparisons, leaves))
+        return all(bool(now) == guard.outcome for now, guard in zip(found, self.graph.guards, strict=True))
 
 
 class KeptGraphs(StandIn):
@@ -81,7 +95,7 @@ class KeptGraphs(StandIn):
         if self.graphs and (self._reads is None or not self._reads.hold()):
             self.graphs = ()
         for kept in self.graphs:
-            if kept.key == key and _serves(kept.graph, leaves):
+            if kept.key == key and kept.serves(leaves):
                 self._keep(kept)
                 return Recording(kept.graph)
         before = reads(self.function) if _is_code(self.function) else Reads(())
@@ -128,7 +142,3 @@ def _key(args: Sequence[Any]) -> tuple[Key | None, list[Any]]:
         return None, []
     return (tree, tuple(type_of_leaf(leaf) for leaf in leaves)), leaves
 
-
-def _serves(graph: Graph, leaves: Sequence[Any]) -> bool:
-    """Return whether every recorded comparison turns out as it did."""
-    return not graph.guards or failing_guard(graph, NUMPY, NUMPY.run(graph, leaves)) is None

@@ -33,7 +33,15 @@ def distance_to(kink: Kink, graph: Graph, values: Sequence[Any], i: int) -> Any:
             return _gap(graph, i, np.asarray(xs[0], float))
         if graph.primitives[i].name == "norm":
             return np.abs(values[i])
+        if graph.primitives[i].name in ("sort", "arrange"):
+            return _closest(np.asarray(xs[-1], float), dict(graph.params[i])["axis"])
     return np.float64(np.nan)
+
+
+def _closest(keys: Any, axis: int) -> Any:
+    """Return how far each element is from the next larger one along an axis."""
+    gaps = np.diff(np.sort(keys, axis=axis), axis=axis)
+    return gaps if gaps.size else np.float64(np.inf)
 
 
 def _gap(graph: Graph, i: int, x: Any) -> Any:

@@ -232,10 +232,22 @@ def test_what_a_users_function_raises_is_one_sentence(run, tmp_path: Path) -> No
     assert_refused(run("grad", f"{tmp_path}/own.py:g", "x=1"), "own.py:2", "KeyError", "no such weight")
 
 
+def test_values_without_an_input_blame_the_expression(run) -> None:
+    assert_refused(run("grad", "sin()", "x=1"), "sin does not take 0 arguments")
+    assert_refused(run("grad", "x=3", "x=1"), "x stands before '='", "==")
+    assert_refused(run("grad", "y = 2*x", "z=1"), "no input z; its inputs are x")
+
+
+def test_operands_of_a_product_that_overflows_are_shown(run) -> None:
+    assert "v1, the prod at v0 = [1e+200, 1e+200], is ∞" in run("check", "prod(x)", "x=[1e200,1e200]")[1]
+
+
 def test_code_that_ends_the_program_is_refused(run, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("import sys\n\ndef g(x):\n    sys.exit(0)\n")
     for command in ("check", "grad", "trace"):
-        assert_refused(run(command, f"{tmp_path}/own.py:g", "x=1"), "own.py:4", "ends the program", "SystemExit: 0")
+        assert_refused(
+            run(command, f"{tmp_path}/own.py:g", "x=1"), "own.py:4", "ends the program", "SystemExit: 0"
+        )
 
 
 def test_an_interrupted_function_is_an_interrupted_program(run, tmp_path: Path) -> None:
@@ -467,10 +479,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(status: int, values: list[str
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("args", [("trace", "x", "x=1"), ("trace", "x", "x=1", "--format", "csv"), ("check", "x", "x=1")])
+@pytest.mark.parametrize(
+    "args", [("trace", "x", "x=1"), ("trace", "x", "x=1", "--format", "csv"), ("check", "x", "x=1")]
+)
 def test_a_full_standard_output_is_one_sentence(args: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "adlab", *args], stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "adlab", *args], stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert_refused((done.returncode, "", done.stderr), "Standard output", "No space left")
 
 
@@ -500,4 +516,7 @@ def test_compare_asks_peers_and_says_who_is_not_installed(run, monkeypatch) -> N
     assert "autograd: No answer: autograd is not installed; pip install autograd" in out
     assert "JAX is not installed" in out
     status, _, error = run("compare", "x*sin(x)", "x=2", "--peers", "abacus")
-    assert (status, error) == (2, "adlab: There is no peer 'abacus'; the peers are autograd, jax, torch, casadi.\n")
+    assert (status, error) == (
+        2,
+        "adlab: There is no peer 'abacus'; the peers are autograd, jax, torch, casadi.\n",
+    )

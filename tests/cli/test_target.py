@@ -113,7 +113,7 @@ def test_the_function_is_not_there(file):
     assert "No function" in refusal(f"{file}:")
     assert "Model.lss" in refusal(f"{file}:Model.lss")
     assert "number" in refusal(f"{file}:number")
-    assert "is a int, not a function" in refusal(f"{file}:number")
+    assert "is no function but of type int" in refusal(f"{file}:number")
     file.write_text("x = 1\n")
     assert "it defines no function" in refusal(f"{file}:f")
 

@@ -47,6 +47,11 @@ def test_every_mode_gives_first_and_second_derivatives(row):
     contract.check_modes_and_orders(row)
 
 
+@each(SMOOTH)
+def test_second_derivatives_far_out(row):
+    contract.check_second_order_far_out(row)
+
+
 @each(KINKED)
 def test_rule_follows_its_convention_on_the_kink(row):
     contract.check_kinks(row)

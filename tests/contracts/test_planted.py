@@ -277,6 +277,15 @@ PLANTED = [
         elementwise.check_notation,
     ),
     (
+        "elu' by a overflows on the branch not taken",
+        with_partials(
+            "elu",
+            TABLE["elu"].rule.partials[0],
+            lambda A, y, x, a: A.where(A.greater_equal(x, 0), literal(A, 0, x), A.expm1(x)),
+        ),
+        elementwise.check_second_order_far_out,
+    ),
+    (
         "a switch that is not 0 on the kink",
         altered(
             TABLE["relu"], kinks=(dataclasses.replace(TABLE["relu"].kinks[0], switch=lambda A, x: x + 1),)

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import scipy.special
 
+import adlab
 from adlab.algebra.numpy import NUMPY
-from adlab.errors import BranchError
+from adlab.errors import BranchError, TraceError
 from adlab.frontends.recording import record
 from adlab.ir.check import check
 from adlab.transforms.evaluation import call_graph
 from adlab.transforms.sweeps import forward_sweep, reverse_sweep
+
+STATISTICS = ("maximum", "minimum", "mean", "linear_ramp")
 
 RNG = np.random.default_rng(7)
 S = np.float64(0.7)
@@ -211,6 +214,37 @@ CASES: dict[str, list[tuple[Code, tuple[Any, ...]]]] = {
         (lambda x: np.sum(x, axis=np.int64(1)), (T,)),
         (lambda x: np.sum(x, axis=()), (T,)),
         (lambda x: np.sum(x, initial=2.0), (T,)),
+        (lambda x: np.sum(x, axis=0, where=M > 0), (M,)),
+        (lambda x: np.sum(x, where=x > 0), (M,)),
+        (lambda x: np.mean(x, axis=0, where=np.min(M, axis=0) < M), (M,)),
+        (lambda x: np.prod(x, where=M > 0), (M,)),
+        (lambda x: np.max(x, axis=1, where=M > 0, initial=-5.0), (M,)),
+        (lambda x: np.min(x, where=M > 0, initial=9.0), (M,)),
+        (lambda x: np.max(x, initial=0.25), (M,)),
+        (lambda x: np.cumulative_sum(x, axis=1), (M,)),
+        (lambda x: np.cumulative_sum(x, axis=0, include_initial=True), (M,)),
+        (lambda x: np.cumulative_prod(x, include_initial=True), (V,)),
+        (lambda x: np.reshape(x, (-1, 2), order="F"), (T,)),
+        (lambda x: x.reshape((-1,), order="F"), (M,)),
+        (lambda x: np.ravel(x.T, order="F"), (M,)),
+        (lambda x: x.flatten("F"), (M,)),
+        (lambda x: np.ravel(x, order="K"), (V,)),
+        (lambda x: np.take(x, [-5, 7], axis=1, mode="wrap"), (M,)),
+        (lambda x: np.take(x, [-5, 70], mode="clip"), (M,)),
+        *((lambda x, mode=mode: np.pad(x, ((1, 2), (0, 3)), mode=mode), (M,)) for mode in STATISTICS),
+        (lambda x: np.pad(x, (2, 3), mode="linear_ramp", end_values=(1, -2)), (M,)),
+        (lambda x: np.pad(x, (1, 2), mode="reflect", reflect_type="odd"), (V,)),
+        (lambda x: np.pad(x, (3, 1), mode="symmetric", reflect_type="odd"), (V,)),
+        (lambda x: np.linalg.trace(x, offset=1), (T,)),
+        (lambda x: np.linalg.diagonal(x, offset=-1), (T,)),
+        (lambda x: np.linalg.outer(x, x), (V,)),
+        (lambda x: np.linalg.tensordot(x, x.T, axes=1), (M,)),
+        (lambda x: np.linalg.vecdot(x, x, axis=0), (M,)),
+        (lambda x: np.matvec(x, np.arange(float(x.shape[-1]))), (T,)),
+        (lambda x: np.vecmat(np.arange(float(x.shape[-2])), x), (T,)),
+        (lambda x: np.add.outer(x, x), (V,)),
+        (lambda x: np.subtract.outer(x, M), (V,)),
+        (lambda x: np.maximum.outer(x, [0.1, 0.2]), (V,)),
         (lambda x: np.sum(x), (S,)),
         (lambda x: np.sum(x, dtype=np.float64), (T,)),
         (lambda x: x.sum(), (T,)),
@@ -595,6 +629,8 @@ CASES |= {
         (lambda x: np.kron(x, Q), (M,)),
         (lambda x: np.kron(V, x), (M,)),
         (lambda x: np.cross(x, V[:3]), (A3,)),
+        (lambda x: np.interp(x, [3.5, 1.0, 0.25], [1.0, 5.0, 2.0], period=3), (V,)),
+        (lambda x: np.interp(np.linspace(-4, 9, 9), [190, -190, 350.5, -350], x, period=360), (V[:4],)),
         (lambda x: np.cross(A3, x, axis=0), (A3.T,)),
         (lambda x: np.cumprod(x) + np.cumprod(x, axis=0).ravel(), (M,)),
         (lambda x: np.cumprod(x), (np.array([2.0, 0.0, 3.0, 0.0, 1.0]),)),
@@ -1068,3 +1104,59 @@ def test_the_complex_step_passes_through(code: Code) -> None:
     (found,) = algebra.outputs(graph, algebra.run(graph, [A3 + 1e-30j * direction]))
     expected = np.sum(gradient_at(code, A3, A3) * direction)
     assert np.imag(found) * 1e30 == pytest.approx(expected, rel=1e-12)
+
+
+FLOAT32 = {
+    "nanmean": np.nanmean,
+    "nanvar": np.nanvar,
+    "nanstd": np.nanstd,
+    "norm of order 0": lambda x: np.linalg.norm(x, 0),
+    "pad": lambda x: np.pad(x, 1, constant_values=(1, 2)),
+    "insert": lambda x: np.insert(x, 1, 5.0),
+    "insert a list": lambda x: np.insert(x, 1, [5, 6]),
+    "ediff1d": lambda x: np.ediff1d(x, to_end=3, to_begin=[1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", FLOAT32)
+def test_float32_stays_float32_beside_what_is_put_in(name):
+    x = np.array([1.0, 2.0, 0.5, 4.0], np.float32)
+    graph = record(FLOAT32[name], (x,)).graph
+    (found,) = NUMPY.outputs(graph, NUMPY.run(graph, [x]))
+    expected = FLOAT32[name](x)
+    assert graph.output_types[0].dtype == expected.dtype == np.float32
+    assert np.allclose(found, expected, rtol=1e-6)
+
+
+def test_an_order_in_memory_is_refused():
+    for order in ("K", "A"):
+        with pytest.raises(TraceError, match="no layout in memory"):
+            record(lambda x, order=order: np.ravel(x.T, order=order), (M,))
+        with pytest.raises(TraceError, match="no layout in memory"):
+            record(lambda x, order=order: x.flatten(order), (M,))
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.array([[1.0, 2.0], [2.0, 4.0]]),
+        np.zeros((2, 2)),
+        np.outer([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]),
+        np.arange(9.0).reshape(3, 3),
+        np.zeros((3, 3)),
+        np.array([[0.0]]),
+    ],
+)
+def test_second_derivative_of_the_determinant_at_singular_matrices(matrix: Any) -> None:
+    found = adlab.hessian(np.linalg.det)(matrix)
+    size = len(matrix)
+    exact = np.zeros((size,) * 4)
+    for i, j, k, m in np.ndindex(exact.shape):
+        if i != k and j != m:
+            rows = [r for r in range(size) if r not in (i, k)]
+            columns = [c for c in range(size) if c not in (j, m)]
+            sign = (-1) ** (i + j + k + m) * (1 if (i < k) == (j < m) else -1)
+            exact[i, j, k, m] = sign * np.linalg.det(matrix[np.ix_(rows, columns)])
+    np.testing.assert_allclose(found, exact, atol=1e-12)
+    by_forward = adlab.jacobian(adlab.grad(np.linalg.det), method="forward")(matrix)
+    np.testing.assert_allclose(by_forward, exact, atol=1e-12)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from adlab.algebra.exact import MpmathAlgebra
+from adlab.errors import MethodError
 from adlab.frontends.dispatch import to_graph
 from adlab.methods.incremental import Incremental
 from adlab.methods.reference import reference
@@ -78,3 +79,18 @@ def test_a_derivative_that_vanishes_beside_a_jump_of_the_second_is_zero():
 def test_a_tiny_derivative_is_not_taken_for_truncation():
     found = reference(to_graph("1e-35*x", (1.0,)).graph, (1.0,)).jacobians[0][0]
     assert float(found) == pytest.approx(1e-35, rel=1e-12)
+
+
+def test_work_is_counted_and_bounded():
+    graph = to_graph(lambda x: np.sin(x) * x, (np.arange(1.0, 101.0),)).graph
+    done = Incremental(graph, MpmathAlgebra(60), [MpmathAlgebra(60).array(np.arange(1.0, 101.0))]).work.done
+    assert done == 200  # a sine and a product of each element
+    carrier = MpmathAlgebra(60)
+    program = Incremental(graph, carrier, [carrier.array(np.arange(1.0, 101.0))])
+    moved = program.values[0].copy()
+    moved[3] = moved[3] + 1
+    program.moved({0: moved})
+    assert program.work.done == 202  # and of the one that moved
+    with pytest.raises(MethodError, match="more than 250 operations"):
+        reference(graph, (np.arange(1.0, 101.0),), work=250)
+    assert reference(graph, (np.arange(1.0, 101.0),), work=2_000).digits == 50

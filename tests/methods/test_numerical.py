@@ -259,3 +259,63 @@ def test_where_the_function_itself_is_not_finite_no_step_is_looked_for():
     found = derivative(np.log, -1.0)
     assert found.cost.evaluations == 3
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "true"),
+    [
+        (lambda x: 1 / x, 1e-6, -1e12),
+        (lambda x: 1e-18 / x, 1e-6, -1e-6),
+        (lambda x: np.sin(1e8 * x), 1e-9, 1e8 * np.cos(0.1)),
+        (lambda x: np.sin(1e8 * x), 0.0, 1e8),
+        (lambda x: np.tanh(1e6 * x), 0.0, 1e6),
+        (lambda x: np.where(x * x > 1, 3 * x, x), 1.0000001, 3.0),
+    ],
+)
+def test_a_default_step_that_belies_itself_is_shrunk(f, x, true):
+    graph = to_graph(f, (x,)).graph
+    central = NUMERICAL.derivative(graph, [x])
+    assert float(central.jacobians[0][0]) == pytest.approx(true, rel=1e-5)
+    assert "the step was shrunk to" in central.notes[0]
+    assert 0 < central.steps[0, 0] < 1e-6
+    extrapolated = NUMERICAL.derivative(graph, [x], scheme="richardson")
+    apart = abs(float(extrapolated.jacobians[0][0]) - true)
+    assert apart <= extrapolated.error[0][0] + 1e-12 * abs(true)
+    assert apart <= 1e-4 * abs(true)
+
+
+@pytest.mark.parametrize("scheme", ["central", "richardson"])
+@pytest.mark.parametrize(
+    ("f", "verdict"),
+    [
+        (lambda x: np.where(x > 0, np.sqrt(np.abs(x)), 0), "not"),
+        (np.sign, "not"),
+        (lambda x: 1 / x, "not finite at the point itself"),
+    ],
+)
+def test_where_no_step_settles_there_is_no_number(f, verdict, scheme):
+    found = NUMERICAL.derivative(to_graph(f, (0.0,)).graph, [0.0], scheme=scheme)
+    assert np.isnan(found.jacobians[0][0])
+    assert verdict in found.notes[0]
+    assert found.error is None or found.error[0][0] == np.inf
+
+
+def test_a_kink_keeps_the_mean_of_its_slopes_and_says_so():
+    found = NUMERICAL.derivative(to_graph(np.abs, (0.0,)).graph, [0.0])
+    assert found.jacobians[0][0] == 0
+    assert "the last slopes are 1 to the right and -1 to the left, as at a kink" in found.notes[0]
+
+
+def test_noise_is_not_followed_to_its_own_slopes():
+    found = NUMERICAL.derivative(to_graph(lambda x: (1 - np.cos(x)) / x**2, (1e-7,)).graph, [1e-7])
+    assert abs(float(found.jacobians[0][0])) < 100
+    assert "not to be trusted" in found.notes[0]
+
+
+def test_only_the_elements_in_doubt_take_more_evaluations():
+    x = np.array([1e-6, 1.0, 2.0])
+    found = NUMERICAL.derivative(to_graph(lambda x: 1 / x, (x,)).graph, [x])
+    np.testing.assert_allclose(found.jacobians[0][0], np.diag(-1 / x**2), rtol=1e-5)
+    assert set(found.steps) == {(0, 0)}
+    for f, point in ((np.sin, 0.0), (np.square, 0.0), (np.exp, 20.0), (np.log, 0.1)):
+        assert NUMERICAL.derivative(to_graph(f, (point,)).graph, [point]).cost.evaluations == 3

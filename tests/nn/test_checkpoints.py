@@ -165,6 +165,37 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+def test_without_links_the_one_before_is_kept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    path = tmp_path / "run.ckpt"
+    for k in (1, 2, 3):
+        held(path, k)
+    assert [read_checkpoint(file).facts["epoch"] for file in (path, previous(path))] == [3, 2]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("moment", ["save", "link", "replace"])
+def test_stopped_anywhere_in_a_save_a_whole_checkpoint_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = tmp_path / "run.ckpt"
+    held(path, 1)
+    held(path, 2)
+    calls = {"save": "fsync", "link": "link", "replace": "replace"}
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, calls[moment], stopped)
+    with pytest.raises(KeyboardInterrupt):
+        held(path, 3)
+    monkeypatch.undo()
+    assert read_checkpoint(path).facts["epoch"] == 2
+
+
 def test_stopped_between_two_renames_the_older_checkpoint_is_found(tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
     held(path, 1)

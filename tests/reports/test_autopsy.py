@@ -313,3 +313,37 @@ def test_branches_points_and_primitives_without_fifty_digits():
         autopsy("ln(x)")
     several = autopsy(lambda x: (x * 2, np.abs(x)), np.array([0.0, 1.0]))
     assert "their sum" in several.notes[0]
+
+
+def test_a_loop_is_looked_into():
+    def f(x):
+        return ad.fori(
+            3,
+            lambda i, c: np.log(c - 1.0),
+            x,
+        )
+
+    report = autopsy(f, 2.0)
+    first = report.findings[0]
+    assert (first.step, first.primitive, first.cause) == ("step 2 of (body × 3)", "log", "log(−1)")
+    assert "np.log(c - 1.0)" in first.source.text()
+    assert "step 2 of (body × 3)" in report.sentence
+    assert [step.step for step in report.path][:2] == ["step 2 of (body × 3)"] * 2
+    assert report.rewrite is None
+    assert "step of a loop" in report.notes[-1]
+
+
+def test_a_loop_that_is_too_long_is_said_to_be_closed():
+    report = autopsy(lambda x: ad.fori(20_000, lambda i, c: np.log(c - 1.0), x), 2.0)
+    assert any("(body × 20000)" in note for note in report.notes)
+
+
+def test_an_overflow_is_called_one_and_healed_by_hypot():
+    report = autopsy(lambda x, y: np.sqrt(x * x + y * y), 1e200, 1.0)
+    assert report.findings[0].overflows
+    assert "overflow" in report.sentence
+    assert report.rewrite.name == "hypot"
+    assert "overflow" in report.rewrite.words
+    assert float(report.rewrite.gradient["x"]) == 1.0
+    at_zero = autopsy(lambda x, y: np.sqrt(x * x + y * y), 0.0, 0.0)
+    assert "infinite derivative" in at_zero.rewrite.words

@@ -276,3 +276,22 @@ def test_a_large_node_is_tried_in_float64(monkeypatch):
     monkeypatch.setattr("adlab.reports.checking.EXACT_TRIAL", 10)
     graph = planted(lambda x: np.sum(np.sin(x)), (np.ones(80),), "sin", Elementwise((lambda A, y, x: y,)))
     assert check(graph, np.linspace(0, 1, 80), raises=False).fault.primitive == "sin"
+
+
+def test_a_derivative_that_is_nan_at_the_edge_of_a_domain_fails_and_says_why():
+    report = check("sum(sqrt(x))", np.array([1.0, 0.0]), raises=False)
+    assert [(row.method, row.passed, row.undefined) for row in report.rows] == [
+        ("reverse", True, False),
+        ("forward", False, True),
+    ]
+    assert not report.passed
+    assert "forward derivative is NaN where the 50-digit reference has a number" in report.sentence
+    assert "0 · ∞" in report.sentence
+    assert "v1[1], the sqrt at v0 = 0" in report.sentence
+    assert "off" not in report.sentence
+
+
+def test_a_kink_is_one_consistent_sentence():
+    sentence = check("abs(x)", 0.0).sentence
+    assert "there is no derivative" in sentence
+    assert "agree" not in sentence

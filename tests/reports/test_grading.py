@@ -287,3 +287,14 @@ def test_formats() -> None:
         assert "0.959" in text
     assert "✗" in shown.to_text()
     assert '"reason": "sign error"' in shown.to_json()
+
+
+def test_a_column_headed_derivative_by_an_input_holds_tangents():
+    table = (
+        "| step | value | Derivative by x1 |\n|---|---|---|\n| v0 = x1 | 2 | 1 |\n| v1 = x2 | 5 | 0 |\n"
+        "| v2 = ln(v0) | 0.693 | 0.5 |\n| v3 = v0*v1 | 10 | 5 |\n| y = v2+v3 | 10.693 | 5.5 |"
+    )
+    assert ad.grade(table, "ln(x1) + x1*x2", 2, 5).passed
+    (wrong,) = ad.grade(table.replace("| 5 |\n| y", "| 4 |\n| y"), "ln(x1) + x1*x2", 2, 5).wrong
+    assert (wrong.row, wrong.text) == ("∂v3/∂x1", "4")
+    assert not ad.grade(table.replace("| 5.5 |", "| -5.5 |"), "ln(x1) + x1*x2", 2, 5).passed

@@ -286,3 +286,59 @@ def test_containers_and_missing_points():
     assert set(ledger.gradient["adlab"]) == {"p.a", "p.b[0]"}
     with pytest.raises(InputError, match="needs a point"):
         kinks("abs(x)")
+
+
+# ---------------------------------------------------------------------------------- loops, norms and ties
+
+
+def test_kinks_in_the_steps_of_a_loop_are_found():
+    ledger = kinks(lambda x: ad.fori(3, lambda i, c: np.abs(c - 1), x), 1.0)
+    assert {(switch.step, switch.on) for switch in ledger.switches} == {
+        ("step 1 of (body × 3)", True),
+        ("step 2 of (body × 3)", False),
+        ("step 3 of (body × 3)", True),
+    }
+    assert sides(ledger) == {("y", "x"): (-1.0, 1.0)}
+    assert by_system(ledger)["JAX"] == -1.0
+    assert "step 3 of (body × 3)" in str(ad.kinks(lambda x: ad.fori(3, lambda i, c: np.abs(c - 1), x), 1.0))
+
+
+def test_a_policy_reaches_into_loops_and_checkpoints():
+    held = ad.checkpoint(lambda c: ad.relu(c))
+    ledger = kinks(lambda x: ad.fori(1, lambda i, c: ad.relu(c), x) + held(x), 0.0, policy={"relu": 1})
+    assert by_system(ledger)["policy"] == 2.0
+
+
+def test_a_loop_that_is_too_long_is_not_called_smooth():
+    ledger = kinks(lambda x: ad.fori(20_000, lambda i, c: np.abs(c - 1) / 2, x), 1.0)
+    assert ledger.closed == ("(body × 20000)",)
+    assert "smooth" not in ledger.sentence
+    assert "(body × 20000)" in ledger.sentence
+    assert ledger.to_dict()["closed"] == ["(body × 20000)"]
+
+
+def test_a_norm_of_zeros_is_on_its_kink():
+    ledger = kinks(lambda x: np.linalg.norm(x - 1), np.ones(3))
+    (switch,) = ledger.switches
+    assert (switch.on, switch.distance) == (True, 0.0)
+    assert "subgradient" in switch.convention
+    assert sides(ledger) == {("y", f"x[{k}]"): (-1.0, 1.0) for k in range(3)}
+    assert kinks(np.linalg.norm, np.array([3.0, 4.0])).switches[0].distance == 5.0
+
+
+def test_a_sort_is_on_its_kink_where_elements_tie():
+    ledger = kinks(lambda x: np.sort(x)[0], np.array([1.0, 1.0, 4.0]))
+    (switch,) = ledger.switches
+    assert (switch.count, switch.size, switch.element) == (1, 2, (0,))
+    assert sides(ledger)["y", "x[0]"] == (1.0, 0.0)
+    assert kinks(lambda x: np.sort(x)[0], np.array([5.0, 1.0, 3.0])).switches[0].distance == 2.0
+    assert kinks(lambda x: np.sort(x)[0], np.array([5.0])).switches[0].distance == np.inf
+
+
+def test_each_side_of_a_branch_is_read_from_its_own_side():
+    ledger = kinks(
+        lambda x: abs(x) if x > 0 else -3.0 * x, 0.0
+    )  # the right branch has a kink of its own here
+    assert sides(ledger) == {("y", "x"): (-3.0, 1.0)}
+    mirrored = kinks(lambda x: 3.0 * x if x > 0 else abs(x), 0.0)
+    assert sides(mirrored) == {("y", "x"): (-1.0, 3.0)}

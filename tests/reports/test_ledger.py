@@ -235,3 +235,24 @@ def test_formats() -> None:
         shown["sideways"]
     for fmt, chain in product(("text", "html", "json"), (ad.chain([(1, 10), (10, 100)]),)):
         assert "1,000" in chain.render(fmt)
+
+
+def test_a_chain_of_anything_but_shapes_is_refused():
+    for given in (lambda x: x, "x", [1, 2]):
+        with pytest.raises(ad.InputError, match=r"list of pairs \(rows, columns\)"):
+            ad.chain(given)
+    with pytest.raises(ad.InputError, match="pairs of whole numbers"):
+        ad.chain([(1.5, 2)])
+    with pytest.raises(ad.InputError, match="one name per Jacobian"):
+        ad.chain([(1, 2)], 1.0)
+
+
+def test_a_theorem_whose_precondition_fails_does_not_apply():
+    ledger = ad.cost(lambda A, x: np.sum(np.tanh(A @ x)), np.ones((5, 4)), np.ones(4))
+    forward = ledger.bounds[0]
+    assert (forward.primitive, forward.holds) == ("tanh", False)
+    assert "does not apply" in forward.sentence
+    assert "does not apply" in str(ledger)
+    product = ad.cost("x1*x2", 1.0, 2.0).bounds[0]  # every rule keeps the bound
+    assert product.worst <= product.limit
+    assert product.holds

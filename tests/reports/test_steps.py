@@ -217,3 +217,24 @@ def test_curves_differ_by_colour_line_and_marker(running):
     assert len(looks) == len(drawn) == 4
     with pytest.raises(InputError, match="not made in"):
         error_against_step(running.report, ["float16"])
+
+
+def test_no_step_reaches_beyond_a_kink_or_a_branch_unsaid():
+    near_kink = step("abs(x-1)*x", 1.001, dtypes=["float64"])
+    central = near_kink["float64", "central"]
+    assert central.order is None
+    assert 1e-4 < central.measured_step < 1e-3
+    assert "any large h" not in near_kink.sentence
+    assert "and no larger" in near_kink.sentence
+    near_branch = step(lambda x: x * x if x > 1 else 3 * x, 1.0001, dtypes=["float64"])
+    assert "any large h" not in near_branch.sentence
+    assert near_branch["float64", "central"].measured_step <= 1e-4
+    assert "any large h" in step("x*x", 1.0001, dtypes=["float64"]).sentence
+
+
+def test_reports_with_a_picture_draw_and_save_alike(tmp_path):
+    for shown in (ad.step("x*x", 2.0), ad.sparsity(lambda x: x**2, np.ones(3))):
+        assert shown.draw().save(tmp_path / "a.svg").read_text() == shown.save(tmp_path / "b.svg").read_text()
+        assert shown.save(tmp_path / "table.md").read_text().startswith(shown.render("markdown")[:20])
+        with pytest.raises(ad.InputError, match=r"\.svg.*ends otherwise"):
+            shown.save(tmp_path / "a.doc")

@@ -100,3 +100,9 @@ def test_formats(report) -> None:
     for text in (shown.to_text(), shown.to_markdown(), shown.to_html(), shown.to_latex(), shown.to_csv()):
         assert "1,533" in text
     assert max(map(len, shown.to_text().splitlines())) <= 120
+
+
+def test_what_is_no_family_is_refused_in_a_sentence():
+    for family in ("4*x*(1-x)", 3, lambda x: 4 * x * (1 - x)):
+        with pytest.raises(ad.InputError, match="step="):
+            ad.swell(family)

@@ -1,7 +1,9 @@
 """Graphs that are kept: traced when they must be, never when they need not be, and never stale."""
 
 import functools
+import operator
 import random
+import sys
 import types
 
 import numpy as np
@@ -15,6 +17,34 @@ from adlab.transforms.kept import KeptGraphs
 GAIN = 2.0
 TABLE = {"gain": 2.0}
 MATRIX = np.eye(2)
+THIS = sys.modules[__name__]
+
+
+class Rate(float):
+    """A number whose operators look at what may change."""
+
+    factor = 2.0
+
+    def __mul__(self, other):
+        return float(self) * self.factor * other
+
+
+class Bound:
+    """An index that may change."""
+
+    stop = 2
+
+    def __index__(self):
+        return self.stop
+
+
+RATE = Rate(1.0)
+ROWS = np.array([(2.0, 3.0)], dtype=[("gain", float), ("bias", float)])
+ROW = ROWS[0]
+RECORDS = [ROWS.view(np.recarray)[0]]
+OBJECTS = np.array([([2.0],)], dtype=[("gain", object)])
+WINDOW = slice(0, Bound())
+SCALED = np.frompyfunc(lambda x: GAIN * x, 1, 1)
 
 
 def helper(x):
@@ -171,6 +201,27 @@ def test_contents_of_arrays_and_containers_that_change():
     assert gradient(np.ones(2)).tolist() == [80, 20]
 
 
+def test_rows_of_records_and_operators_of_subclasses_that_change(monkeypatch):
+    rows, bound = np.array([(2.0, 1)], dtype=[("gain", float), ("n", int)]), Bound()
+    row, rate, window = rows[0], Rate(1.0), slice(0, bound)
+    scaled = np.frompyfunc(lambda x: Rate.factor * x, 1, 1)
+    gradients = [
+        ad.grad(lambda x: np.sum(row["gain"] * x)),
+        ad.grad(lambda x: np.sum(rows["gain"][0] * x)),
+        ad.grad(lambda x: np.sum(rate * x)),
+        ad.grad(lambda x: np.sum(x[window]) * rate.factor),
+        ad.grad(lambda x: np.sum(float(scaled(1.0)) * x)),
+        ad.grad(lambda x: np.sum(operator.attrgetter("GAIN")(THIS) * x)),
+    ]
+    for gain in (2.0, 2.0, 2.0, 5.0, 5.0, 3.0):
+        rows["gain"] = gain
+        monkeypatch.setattr(Rate, "factor", gain)
+        monkeypatch.setattr(THIS, "GAIN", gain)
+        assert [gradient(np.ones(2))[0] for gradient in gradients] == [gain] * 6
+    monkeypatch.setattr(Bound, "stop", 1)
+    assert list(gradients[3](np.ones(2))) == [3.0, 0.0]
+
+
 def test_minus_zero_and_nan_are_told_apart():
     zero = 0.0
     gradient = ad.grad(lambda x: np.arctan2(zero, x) * 0 + np.copysign(1.0, zero) * x)
@@ -311,6 +362,16 @@ def test_plain_functions_are_known(function):
         np.random.default_rng(0).normal,
         [].append,
         functools.wraps(ad.grad)(lambda x: print(x)),
+        lambda x: ROW["gain"] * x,
+        lambda x: RECORDS[0].gain * x,
+        lambda x: OBJECTS["gain"][0][0] * x,
+        lambda x: RATE * x,
+        lambda x: np.multiply(RATE, x),
+        lambda x: x[WINDOW],
+        lambda x: x * SCALED(1.0),
+        lambda x: operator.attrgetter("GAIN")(THIS) * x,
+        lambda x: operator.methodcaller("__getattribute__", "GAIN")(THIS) * x,
+        lambda x: THIS.__dict__["GAIN"] * x,
     ],
 )
 def test_what_may_change_unseen_is_unknown(function):

@@ -400,3 +400,14 @@ def test_hessian_pattern_is_its_own_mirror_image():
     dense = hessian_pattern(graph, [0]).dense()
     np.testing.assert_array_equal(dense, dense.T)
     assert dense.sum() == 4 + 2 * 4
+
+
+def test_the_best_of_several_orders_is_taken():
+    pairs = [
+        (2 * i, 2 * j + 1) for i in range(4) for j in range(4) if i != j
+    ]  # a crown: first fit takes 4 colours
+    rows = [row for row in range(len(pairs)) for _ in range(2)]
+    pattern = from_entries(rows, [column for pair in pairs for column in pair], (len(pairs), 8))
+    colours, count = colour_columns(pattern)
+    assert count == 2
+    assert all(colours[a] != colours[b] for a, b in pairs)

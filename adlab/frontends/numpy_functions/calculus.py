@@ -17,6 +17,7 @@ from adlab.frontends.numpy_functions.support import (
     axis_of,
     flat,
     join,
+    like,
     operand,
     real,
     reshaped,
@@ -140,10 +141,12 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
 
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Return np.interp between fixed knots; at a knot the derivative is that of the piece to its right."""
-    without("np.interp", "reduce x yourself with np.mod", period=period)
     if isinstance(xp, Traced):
         raise trace_error("np.interp has knots that are traced", "give fixed knots as a plain array")
     x, values, knots = real(x), real(fp), np.asarray(xp, float)
+    if period is not None:
+        x, values, knots = _periodic(x, values, knots, period)
+        left = right = None
     if knots.ndim != 1 or values.shape != knots.shape or not len(knots):
         raise shape_error(f"np.interp has knots of shape {knots.shape} and values of shape {values.shape}.")
     if np.any(np.diff(knots) <= 0):
@@ -155,6 +158,20 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inside = _on_pieces(x, knots.astype(x.dtype), values)
         result = apply("where", apply("less", x, float(knots[-1])), inside, result)
     return apply("where", apply("less", x, float(knots[0])), low, result)
+
+
+def _periodic(x: Any, values: Any, knots: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Return places within one period, and the knots in order with one more before and after them."""
+    if isinstance(period, Traced) or not period:
+        raise trace_error(
+            f"np.interp has the period {period!r}", "give a number that is not 0 and known while tracing"
+        )
+    length = abs(float(period))
+    places = knots % length
+    order = np.argsort(places, kind="stable")
+    around = np.concatenate([order[-1:], order, order[:1]])
+    more = np.concatenate([[-length], np.zeros(len(order)), [length]])
+    return apply("remainder", x, length), take(values, around), places[around] + more
 
 
 def _on_pieces(x: Any, knots: Any, values: Any) -> Any:
@@ -241,13 +258,28 @@ def kron(a: Any, b: Any) -> Any:
     return reshaped(apply("multiply", left, right), [n * m for n, m in zip(first, second, strict=True)])
 
 
+def _in_space(x: Any) -> Any:
+    """Return vectors of two components with a third one of 0."""
+    if x.shape[-1] == 3:
+        return x
+    return join("concatenate", [x, np.zeros((*x.shape[:-1], 1), x.dtype)], x.ndim - 1)
+
+
 def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None) -> Any:
-    """Return np.cross of vectors of three components."""
+    """Return np.cross of vectors of three components; two stand for a third one of 0, and two of them give a number."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = moveaxis(real(a), axisa, -1), moveaxis(real(b), axisb, -1)
-    if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise shape_error(f"np.cross takes vectors of 3 components, not {a.shape[-1]} and {b.shape[-1]}.")
+    sizes = a.shape[-1], b.shape[-1]
+    if not {*sizes} <= {2, 3}:
+        raise shape_error(f"np.cross takes vectors of 2 or 3 components, not {sizes[0]} and {sizes[1]}.")
+    if sizes == (2, 2):
+        return apply(
+            "subtract",
+            apply("multiply", take(a, ..., 0), take(b, ..., 1)),
+            apply("multiply", take(a, ..., 1), take(b, ..., 0)),
+        )
+    a, b = (_in_space(x) for x in (a, b))
     parts = [
         apply(
             "subtract",
@@ -266,8 +298,9 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: Any = -1) -> Any:
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Return np.ediff1d: differences of all elements in a row."""
-    ends = [[flat(real(end))] if end is not None else [] for end in (to_begin, to_end)]
-    return join("concatenate", [*ends[0], reductions.diff(flat(real(ary))), *ends[1]], 0)
+    x = flat(real(ary))
+    ends = [[flat(like(end, x))] if end is not None else [] for end in (to_begin, to_end)]
+    return join("concatenate", [*ends[0], reductions.diff(x), *ends[1]], 0)
 
 
 def cov(

@@ -219,8 +219,8 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
 
 
 def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
-    """Return np.copy: traced values never change, so the value itself."""
-    return array(a)
+    """Return np.copy."""
+    return array(a).copy()
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {

@@ -196,7 +196,7 @@ def _rolled(x: Any, shift: int, axis: int) -> Any:
 
 def take_(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     """Return np.take: elements by static integer indices."""
-    without("np.take", "use indices within the axis", out=out, mode=None if mode == "raise" else mode)
+    without("np.take", out=out)
     if isinstance(indices, Traced):
         raise trace_error(
             "np.take has indices that depend on a traced value", "give integers that are known while tracing"
@@ -204,7 +204,19 @@ def take_(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "
     x = array(a)
     if axis is None:
         x, axis = flat(x), 0
-    return take_along(x, axis_of(axis, x.ndim), indices)
+    place = axis_of(axis, x.ndim)
+    return take_along(x, place, _within(np.asarray(indices), x.shape[place], mode))
+
+
+def _within(indices: Any, length: int, mode: str) -> Any:
+    """Return places along an axis, those outside wrapped around or moved to the ends as NumPy's ``mode`` says."""
+    if mode == "raise":
+        return indices
+    if mode not in ("wrap", "clip"):
+        raise trace_error(f"np.take has mode={mode!r}", "use 'raise', 'wrap' or 'clip'")
+    if not length:
+        raise shape_error("np.take has an empty axis, which holds nothing to take.")
+    return indices % length if mode == "wrap" else np.clip(indices, 0, length - 1)
 
 
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {

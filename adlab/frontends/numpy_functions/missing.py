@@ -75,7 +75,7 @@ def _filled(a: Any, value: float) -> tuple[Any, Any]:
     """Return the array with NaN replaced, and where it was not NaN as 1 and 0."""
     x = real(a)
     bad = isnan(x)
-    return apply("where", bad, value, x), apply("where", bad, 0.0, 1.0)
+    return apply("where", bad, value, x), apply("where", bad, x.dtype.type(0), x.dtype.type(1))
 
 
 def _counted(present: Any, axis: Any, keepdims: Any) -> Any:

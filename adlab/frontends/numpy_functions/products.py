@@ -108,12 +108,6 @@ def _pairs(axes: Any, ndim_a: int, ndim_b: int) -> tuple[tuple[int, ...], tuple[
     return left, right
 
 
-def multiply_outer(a: Any, b: Any, /) -> Any:
-    """Return np.multiply.outer: all products, with the axes of both."""
-    a, b = array(a), array(b)
-    return apply("multiply", reshaped(a, a.shape + (1,) * b.ndim), b)
-
-
 # -------------------------------------------------------------------------------------------------- diagonals
 
 
@@ -182,6 +176,59 @@ def _with_two_axes(m: Any) -> Any:
     return apply("broadcast_to", x, shape=(x.shape[0], x.shape[0])) if x.ndim == 1 else x
 
 
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """Return np.matvec: matrices times vectors, in stacks."""
+    return take(apply("matmul", array(x1), _column(array(x2))), ..., 0)
+
+
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """Return np.vecmat: vectors times matrices, in stacks."""
+    x = array(x1)
+    return take(
+        apply("matmul", reshaped(x, (*x.shape[:-1], 1, *x.shape[-1:])), array(x2)), ..., 0, slice(None)
+    )
+
+
+def _column(x: Any) -> Any:
+    return reshaped(x, (*x.shape, 1))
+
+
+def linalg_diagonal(x: Any, /, *, offset: Any = 0) -> Any:
+    """Return np.linalg.diagonal, of the last two axes."""
+    return diagonal(x, offset, -2, -1)
+
+
+def linalg_trace(x: Any, /, *, offset: Any = 0, dtype: Any = None) -> Any:
+    """Return np.linalg.trace, of the last two axes."""
+    return trace(x, offset, -2, -1, dtype)
+
+
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """Return np.linalg.outer of two vectors."""
+    a, b = array(x1), array(x2)
+    if a.ndim != 1 or b.ndim != 1:
+        raise shape_error(
+            f"np.linalg.outer takes two vectors, not shapes {a.shape} and {b.shape}; use np.outer."
+        )
+    return outer(a, b)
+
+
+def _all_pairs(row: str) -> Callable[..., Any]:
+    """Return ``ufunc.outer``: the row applied to every element of one array with every element of another."""
+
+    def pairs(a: Any, b: Any, /) -> Any:
+        left, right = real(a), real(b)
+        return apply(row, reshaped(left, (*left.shape, *(1,) * right.ndim)), right)
+
+    return pairs
+
+
+OUTER = (
+    np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.minimum, np.hypot, np.logaddexp, np.arctan2,
+)  # fmt: skip
+"""Ufuncs of two operands whose ``outer`` is their row on broadcast operands."""
+
+
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.dot: dot,
     np.inner: inner,
@@ -189,7 +236,14 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.vdot: vdot,
     np.tensordot: tensordot,
     (np.vecdot, "__call__"): vecdot,
-    (np.multiply, "outer"): multiply_outer,
+    (np.matvec, "__call__"): matvec,
+    (np.vecmat, "__call__"): vecmat,
+    np.linalg.diagonal: linalg_diagonal,
+    np.linalg.trace: linalg_trace,
+    np.linalg.outer: linalg_outer,
+    np.linalg.tensordot: lambda x1, x2, /, *, axes=2: tensordot(x1, x2, axes),
+    np.linalg.vecdot: vecdot,
+    **{(ufunc, "outer"): _all_pairs(ufunc.__name__) for ufunc in OUTER},
     np.diagonal: diagonal,
     np.trace: trace,
     np.diag: diag,

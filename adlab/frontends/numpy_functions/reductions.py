@@ -60,8 +60,8 @@ def sum(
     where: Any = None,
 ) -> Any:
     """Return np.sum."""
-    without("np.sum", "write np.sum(np.where(mask, x, 0.0)) for a mask", out=out, where=where)
-    total = reduce("sum", in_dtype(real(a), dtype), axis, keepdims)
+    without("np.sum", out=out)
+    total = reduce("sum", _chosen(in_dtype(real(a), dtype), where, 0), axis, keepdims)
     return total + initial if _given(initial) else total
 
 
@@ -69,8 +69,24 @@ def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = None
 ) -> Any:
     """Return np.mean."""
-    without("np.mean", "write np.sum(np.where(mask, x, 0.0)) / count for a mask", out=out, where=where)
-    return reduce("mean", in_dtype(real(a), dtype), axis, keepdims)
+    without("np.mean", out=out)
+    x = in_dtype(real(a), dtype)
+    if not _given(where):
+        return reduce("mean", x, axis, keepdims)
+    chosen = _chosen(np.ones(x.shape, x.dtype), where, 0)
+    return apply(
+        "divide", reduce("sum", _chosen(x, where, 0), axis, keepdims), reduce("sum", chosen, axis, keepdims)
+    )
+
+
+def _chosen(x: Any, where: Any, otherwise: float) -> Any:
+    """Return the array with its elements outside a mask replaced by what does not count."""
+    if not _given(where):
+        return x
+    mask = where if isinstance(where, Traced) else np.asarray(where)
+    if mask.dtype != BOOL:
+        raise trace_error("where= is a mask of numbers", "give truth values, as in where=(x > 0)")
+    return apply("where", mask, x, x.dtype.type(otherwise))
 
 
 def prod(
@@ -83,8 +99,8 @@ def prod(
     where: Any = None,
 ) -> Any:
     """Return np.prod."""
-    without("np.prod", "write np.prod(np.where(mask, x, 1.0)) for a mask", out=out, where=where)
-    product = reduce("prod", in_dtype(real(a), dtype), axis, keepdims)
+    without("np.prod", out=out)
+    product = reduce("prod", _chosen(in_dtype(real(a), dtype), where, 1), axis, keepdims)
     return product * initial if _given(initial) else product
 
 
@@ -105,15 +121,19 @@ def min(
 def _extreme(
     row: str, name: str, a: Any, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
 ) -> Any:
-    without(
-        name,
-        "use np.where(mask, x, bound) and np.maximum or np.minimum",
-        out=out,
-        where=where,
-        initial=initial,
-    )
+    without(name, out=out)
     x = array(a)
-    result = reduce(row, real(x), axis, keepdims)
+    if _given(where) and not _given(initial):
+        raise trace_error(
+            f"{name} was called with where= and no initial=, which is the answer where the mask leaves nothing",
+            "give initial=, such as -np.inf for np.max",
+        )
+    result = real(x)
+    if _given(where):
+        result = _chosen(result, where, -np.inf if row == "max" else np.inf)
+    result = reduce(row, result, axis, keepdims)
+    if _given(initial):
+        result = apply("maximum" if row == "max" else "minimum", result, initial)
     return apply("not_equal", result, 0.0) if x.dtype == BOOL else result
 
 
@@ -246,6 +266,34 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     return x
 
 
+def cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+) -> Any:
+    """Return np.cumulative_sum; ``include_initial`` puts the empty sum, 0, before all."""
+    return _cumulative(cumsum, "np.cumulative_sum", x, axis, dtype, out, 0 if include_initial else None)
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+) -> Any:
+    """Return np.cumulative_prod; ``include_initial`` puts the empty product, 1, before all."""
+    return _cumulative(cumprod, "np.cumulative_prod", x, axis, dtype, out, 1 if include_initial else None)
+
+
+def _cumulative(
+    function: Callable[..., Any], name: str, x: Any, axis: Any, dtype: Any, out: Any, first: float | None
+) -> Any:
+    x = array(x)
+    if axis is None and x.ndim != 1:
+        raise shape_error(f"{name} of {x.ndim} axes needs to be told along which; give axis=.")
+    place = 0 if axis is None else axis_of(axis, x.ndim)
+    found = function(x, place, dtype, out)
+    if first is None:
+        return found
+    start = np.full((*x.shape[:place], 1, *x.shape[place + 1 :]), first, found.dtype)
+    return join("concatenate", [start, found], place)
+
+
 def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return np.diff: neighbours subtracted, n times."""
     x = array(a)
@@ -293,7 +341,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any 
     if ord == 2:
         return _euclidean(x, axes, keepdims)
     if ord == 0:
-        return sum(apply("not_equal", x, 0.0), axes, keepdims=keepdims)
+        return sum(apply("cast", apply("not_equal", x, 0.0), dtype=x.dtype.name), axes, keepdims=keepdims)
     size = apply("absolute", x)
     if np.isinf(ord):
         return reduce("max" if ord > 0 else "min", size, axes, keepdims)
@@ -382,6 +430,8 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.linalg.vector_norm: vector_norm,
     np.linalg.matrix_norm: matrix_norm,
     np.cumprod: cumprod,
+    np.cumulative_sum: cumulative_sum,
+    np.cumulative_prod: cumulative_prod,
     (np.multiply, "accumulate"): lambda a, axis=0, dtype=None, out=None: cumprod(a, axis, dtype, out),
     (np.add, "reduce"): _ufunc_reduce("add", sum),
     (np.multiply, "reduce"): _ufunc_reduce("multiply", prod),

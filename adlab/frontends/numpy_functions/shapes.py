@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from adlab.algebra.traced import trace_error
 from adlab.frontends.numpy_functions.support import (
     apply,
     array,
@@ -18,16 +19,29 @@ from adlab.frontends.numpy_functions.support import (
     reshaped,
     shape_error,
     size_of,
-    without,
 )
 
 
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
     """Return np.reshape; one length may be −1."""
-    without("np.reshape", "transpose first", order=None if order == "C" else order)
     x = array(a)
     given = integers(shape if shape is not None else newshape, "a length of the shape")
-    return reshaped(x, _completed(given, x))
+    target = _completed(given, x)
+    if _columns_first("np.reshape", order, x):
+        return transpose(reshaped(transpose(x), target[::-1]))
+    return reshaped(x, target)
+
+
+def _columns_first(name: str, order: str, x: Any) -> bool:
+    """Return whether elements are taken with the first axis running fastest; a traced array has no layout in memory."""
+    if order in ("C", "F"):
+        return bool(order == "F")
+    if x.ndim < 2 and order in ("A", "K"):
+        return False
+    raise trace_error(
+        f"{name} was called with order={order!r}, and a traced array has no layout in memory to follow",
+        "say order='C' (rows first) or order='F' (columns first)",
+    )
 
 
 def _completed(shape: tuple[int, ...], x: Any) -> tuple[int, ...]:
@@ -46,8 +60,8 @@ def _completed(shape: tuple[int, ...], x: Any) -> tuple[int, ...]:
 
 def ravel(a: Any, order: str = "C") -> Any:
     """Return np.ravel."""
-    without("np.ravel", "transpose first", order=None if order in ("C", "K", "A") else order)
-    return flat(a)
+    x = array(a)
+    return flat(transpose(x) if _columns_first("np.ravel", order, x) else x)
 
 
 def transpose(a: Any, axes: Any = None) -> Any:

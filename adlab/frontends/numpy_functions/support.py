@@ -43,6 +43,14 @@ def arrays(xs: Any) -> list[Any]:
     return [array(x) for x in xs]
 
 
+def like(value: Any, x: Any) -> Any:
+    """Return a value that is put into the array ``x``, in the dtype of it, as NumPy does."""
+    value = array(value)
+    if value.dtype == x.dtype or x.dtype not in (FLOAT32, FLOAT64):
+        return value
+    return apply("cast", value, dtype=x.dtype.name)
+
+
 def real(x: Any) -> Any:
     """Return ``x`` as an array of numbers: True and False become 1.0 and 0.0, as when NumPy sums them."""
     x = array(x)

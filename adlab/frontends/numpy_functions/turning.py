@@ -20,6 +20,7 @@ from adlab.frontends.numpy_functions.support import (
     integer,
     integers,
     join,
+    like,
     reshaped,
     shape_error,
     take,
@@ -135,27 +136,79 @@ PLACES: Mapping[str, Callable[[Any, int], Any]] = {
 """Which element of an axis of length n stands at place k of its continuation."""
 
 
+STATISTICS = {"maximum": "max", "minimum": "min", "mean": "mean"}
+"""Modes that continue an axis by a statistic of it, and the row that computes it."""
+
+
 def pad(array_: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    """Return np.pad in the modes constant, edge, reflect, symmetric and wrap."""
+    """Return np.pad in all modes of NumPy but empty; statistics are those of whole axes."""
     x = array(array_)
     widths = _widths(pad_width, x.ndim)
     constant = kwargs.pop("constant_values", 0)
-    reflect_type = kwargs.pop("reflect_type", "even")
-    if reflect_type != "even":
-        kwargs["reflect_type"] = reflect_type
+    odd = kwargs.pop("reflect_type", "even") == "odd"
+    ends = kwargs.pop("end_values", 0)
     without("np.pad", **kwargs)
     if mode == "constant":
         return _padded(x, widths, constant)
-    if mode not in PLACES:
+    known = ["constant", *PLACES, *STATISTICS, "linear_ramp"]
+    if mode not in known:
+        raise trace_error(f"np.pad with mode={mode!r} has no rule in adlab", f"use one of {known}")
+    if mode == "linear_ramp":
+        return _ramped(x, widths, ends)
+    for axis, width in enumerate(widths):
+        if not any(width):
+            continue
+        if not x.shape[axis]:
+            raise shape_error(f"np.pad cannot continue axis {axis}, which is empty.")
+        x = _continued(x, axis, width, mode, odd)
+    return x
+
+
+def _continued(x: Any, axis: int, width: tuple[int, int], mode: str, odd: bool) -> Any:
+    """Return the array continued along one axis by its own elements, or by a statistic of them."""
+    if mode in STATISTICS:
+        layer = apply(STATISTICS[mode], x, axis=None if x.ndim == 1 else (axis,), keepdims=True)
+        return _framed(x, axis, [_layers(layer, axis, count) for count in width])
+    length = x.shape[axis]
+    places = np.arange(-width[0], length + width[1])
+    around = take_along(x, axis, PLACES[mode](places, length))
+    if not odd or mode not in ("reflect", "symmetric"):
+        return around
+    if max(width) > length - (mode == "reflect"):
         raise trace_error(
-            f"np.pad with mode={mode!r} has no rule in adlab", f"use one of {['constant', *PLACES]}"
+            f"np.pad with reflect_type='odd' reflects an axis once, and a width of {max(width)} is too much for length {length}",
+            "use reflect_type='even', or pad twice",
         )
-    for axis, (before, after) in enumerate(widths):
-        length = x.shape[axis]
-        if before or after:
-            if not length:
-                raise shape_error(f"np.pad cannot continue axis {axis}, which is empty.")
-            x = take_along(x, axis, PLACES[mode](np.arange(-before, length + after), length))
+    edges = take_along(x, axis, np.clip(places, 0, length - 1))
+    outside = ((places < 0) | (places >= length)).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+    return apply("where", outside, apply("subtract", apply("multiply", edges, 2.0), around), around)
+
+
+def _layers(layer: Any, axis: int, count: int) -> Any:
+    """Return one layer repeated along an axis of length 1."""
+    return broadcast_to(layer, (*layer.shape[:axis], count, *layer.shape[axis + 1 :]))
+
+
+def _framed(x: Any, axis: int, sides: Any) -> Any:
+    """Return the array between two others along an axis, those of no layers left out."""
+    before, after = sides
+    parts = [part for part in (before, x, after) if part.shape[axis]]
+    return join("concatenate", parts, axis)
+
+
+def _ramped(x: Any, widths: list[tuple[int, int]], ends: Any) -> Any:
+    """Return the array continued by straight lines from its edges to the end values."""
+    if isinstance(ends, Traced):
+        raise trace_error("np.pad has end_values that are traced", "give plain numbers")
+    for axis, (width, pair) in enumerate(zip(widths, np.broadcast_to(ends, (x.ndim, 2)), strict=True)):
+        sides = []
+        for k, (count, end) in enumerate(zip(width, pair, strict=True)):
+            share = np.arange(count, dtype=x.dtype) / x.dtype.type(count or 1)
+            share = (share if k == 0 else share[::-1]).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+            edge = take_along(x, axis, slice(0, 1) if k == 0 else slice(-1, None))
+            rise = apply("subtract", edge, float(end))
+            sides.append(apply("add", apply("multiply", _layers(rise, axis, count), share), float(end)))
+        x = _framed(x, axis, sides)
     return x
 
 
@@ -191,7 +244,7 @@ def _padded(x: Any, widths: list[tuple[int, int]], constant: Any) -> Any:
 
 
 def _padded_one_by_one(x: Any, widths: list[tuple[int, int]], constant: Any) -> Any:
-    values = array(constant)
+    values = like(constant, x)
     if values.ndim and isinstance(values, Traced):
         raise trace_error("np.pad has an array of traced values", "give one traced value, or plain numbers")
     pairs = [(values, values)] * x.ndim if not values.ndim else np.broadcast_to(values, (x.ndim, 2))
@@ -251,7 +304,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if not -x.shape[place] <= at <= x.shape[place]:
         raise shape_error(f"np.insert cannot insert before element {at} of {x.shape[place]}.")
     at = at + x.shape[place] if at < 0 else at
-    new = array(values)
+    new = like(values, x)
     if new.ndim < x.ndim or x.ndim == 1:
         count = new.shape[-1] if x.ndim == 1 and new.ndim == 1 else 1
         shape = (*x.shape[:place], count, *x.shape[place + 1 :])

@@ -61,7 +61,9 @@ def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
     if several:
         notes.append("The function returns several numbers; adjoints and derivatives are those of their sum.")
     if loops := closed_loops(graph):
-        notes.append(f"The loop {', '.join(loops)} has too many steps to look into, so it is one operation here.")
+        notes.append(
+            f"The loop {', '.join(loops)} has too many steps to look into, so it is one operation here."
+        )
     truth = _truth(graph, leaves, notes)
     culprit = next((f for f in body.findings if f.value != f.value), next(iter(body.findings), None))
     rewrite = None
@@ -85,9 +87,7 @@ def _report(graph: Graph, leaves: Sequence[Any]) -> Autopsy:
 def _unproposed(culprit: Finding) -> str:
     """Return why there is no rewrite."""
     if culprit.step:
-        return (
-            "No rewrite is proposed: the operation is one step of a loop, and a rewritten line would change every step."
-        )
+        return "No rewrite is proposed: the operation is one step of a loop, and a rewritten line would change every step."
     return "No rewrite is proposed: none of those that adlab knows was shown to be equal and finite here."
 
 

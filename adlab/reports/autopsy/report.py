@@ -12,7 +12,6 @@ from adlab.algebra.notation import Term
 from adlab.ir.graph import Graph, Source
 from adlab.reports.plain import plain
 
-
 OVERFLOWING = frozenset((
     "add", "subtract", "multiply", "square", "exp", "exp2", "expm1", "sinh", "cosh", "sum", "prod", "matmul", "outer", "norm",
     "hypot", "cast",

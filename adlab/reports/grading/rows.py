@@ -111,6 +111,14 @@ class Reader:
         if wrt is not None:
             return "tangent", wrt
         words = plain.lower()
+        by = re.search(r"deriv.*\b(?:by|to|wrt|in)\s+(\w+)\s*\)?$", head.strip(), re.IGNORECASE)
+        if (
+            by is not None
+            and by[1] in self.truth.inputs
+            and "reverse" not in words
+            and "adjoint" not in words
+        ):
+            return "tangent", self.truth.inputs.index(by[1])
         if any(word in words for word in ("tangent", "dot", "t__")):
             return "tangent", None
         if any(word in words for word in ("adjoint", "reverse", "bar", "a__")) or re.search(
