@@ -25,6 +25,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.native
 	$(BIN)/python -m benchmarks.kernels
 	$(BIN)/python -m benchmarks.sparse
+	$(BIN)/python -m benchmarks.training
 
 figures: setup
 	$(BIN)/adlab figures -o figures

@@ -1,7 +1,7 @@
 """The figures that adlab makes of itself, by name; `adlab figures` writes them all.
 
 Nothing in the folder ``figures/`` is drawn by hand: each file is the drawing that a function here returns. The networks are the
-lectures' (row D14): one layer, one layer with a learned slope, and the same with a regulariser.
+lectures' (row D14): one layer, one layer with a learned slope, and the same with a regulariser; and what networks are made of.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 
 from adlab.api import draw
-from adlab.functions import leaky_relu, sigmoid
+from adlab.functions import prelu, sigmoid
+from adlab.nn.initialisers import Normal
+from adlab.nn.mlp import MLP
+from adlab.nn.pictures import draw_activations, draw_regions
 from adlab.render.drawing import Drawing
+from adlab.render.panels import Panels
 from adlab.scopes import scope
 
 
@@ -51,7 +55,7 @@ def one_layer_prelu(engine: str = "builtin") -> Drawing:
 
     def network(X: Any, W: Any, b: Any, alpha: Any, Y: Any) -> Any:
         with scope("layer"):
-            hidden = leaky_relu(X @ W + b, alpha)
+            hidden = prelu(X @ W + b, alpha)
         return _squared_loss(hidden, Y)
 
     X, W, b, Y = _data()
@@ -63,7 +67,7 @@ def one_layer_prelu_regulariser(engine: str = "builtin") -> Drawing:
 
     def network(X: Any, W: Any, b: Any, alpha: Any, Y: Any) -> Any:
         with scope("layer"):
-            hidden = leaky_relu(X @ W + b, alpha)
+            hidden = prelu(X @ W + b, alpha)
         data = _squared_loss(hidden, Y)
         with scope("regulariser"):
             penalty = 0.1 * np.sum(W**2)
@@ -73,12 +77,32 @@ def one_layer_prelu_regulariser(engine: str = "builtin") -> Drawing:
     return draw(network, X, W, b, 0.25, Y, parameters=("W", "b", "alpha"), engine=engine)
 
 
-FIGURES: Mapping[str, Callable[[], Drawing]] = MappingProxyType(
+def activations() -> Panels:
+    """Draw each activation with its derivative (row A1)."""
+    return draw_activations()
+
+
+def regions() -> Panels:
+    """Draw the linear regions of ReLU networks of one, two and three layers (row A5)."""
+    nets = []
+    for title, sizes in (
+        ("8 units", [2, 8, 1]),
+        ("8 + 8 units", [2, 8, 8, 1]),
+        ("8 + 8 + 8 units", [2, 8, 8, 8, 1]),
+    ):
+        net = MLP(sizes, "relu", biases=Normal(0.5))
+        nets.append((title, net, net.init(4)[0]))
+    return draw_regions(nets)
+
+
+FIGURES: Mapping[str, Callable[[], Drawing | Panels]] = MappingProxyType(
     {
         "running-example": running_example,
         "one-layer": one_layer,
         "one-layer-prelu": one_layer_prelu,
         "one-layer-prelu-regulariser": one_layer_prelu_regulariser,
+        "activations": activations,
+        "regions": regions,
     }
 )
 """Every figure by the name of its file."""

@@ -285,9 +285,7 @@ def test_a_pullback_stays_at_its_point_when_the_arrays_change():
     np.testing.assert_array_equal(bars[1][0], np.ones(3))
 
 
-@pytest.mark.parametrize(
-    "x", [np.ma.array([1.0, 2.0], mask=[0, 1]), np.eye(2).view(np.matrix), np.ma.masked]
-)
+@pytest.mark.parametrize("x", [np.ma.array([1.0, 2.0], mask=[0, 1]), np.eye(2).view(np.matrix), np.ma.masked])
 def test_arrays_that_mean_something_else_are_refused(x):
     for call in (
         lambda: grad(lambda x: (x * x).sum())(x),

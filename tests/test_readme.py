@@ -72,11 +72,11 @@ def test_the_python_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert f"print(*ad.grad(f, argnums=(0, 1))(2.0, 5.0))  # {first}\n" in code
 
 
-def test_the_native_example_prints_what_it_shows() -> None:
-    code = next(text for language, text in BLOCKS if language == "pycon")
-    names = {"ad": ad, "f": f}
-    example = doctest.DocTestParser().get_doctest(code, names, "README", "README.md", 0)
-    assert doctest.DocTestRunner().run(example) == (0, 3)
+def test_the_sessions_print_what_they_show() -> None:
+    native, training = (text for language, text in BLOCKS if language == "pycon")
+    for code, lines in ((native, 3), (training, 6)):
+        example = doctest.DocTestParser().get_doctest(code, {"ad": ad, "f": f}, "README", "README.md", 0)
+        assert doctest.DocTestRunner().run(example) == (0, lines)
 
 
 @pytest.fixture

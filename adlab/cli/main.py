@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from adlab import __version__
-from adlab.cli import judges, training
+from adlab.cli import diagnosis, judges, training
 from adlab.cli.waiting import waiting
 from adlab.errors import AdlabError, GradientError, InputError
 
@@ -328,6 +328,14 @@ def jacobian(
     emit(gradient(function, *args, method=method, scalar=False, **options).render(fmt), output)
 
 
+FURTHER_SCHEMES = ("forward", "complex", "richardson")
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 @target_command("compare")
 @click.option(
     "--peers",
@@ -335,16 +343,29 @@ def jacobian(
     metavar="NAMES",
     help="Other systems to ask as well, where installed: autograd,jax,torch,casadi, or all.",
 )
+@click.option(
+    "--schemes",
+    default="",
+    metavar="NAMES",
+    help="Further schemes of numerical differentiation, a row each: forward,complex,richardson, or all.",
+)
 @format_option
 @output_option
-def compare(target: str, values: Sequence[str], peers: str, fmt: str, output: str | None) -> None:
+def compare(
+    target: str, values: Sequence[str], peers: str, schemes: str, fmt: str, output: str | None
+) -> None:
     """Compare the four methods against fifty digits: error, ulps, cost, and why."""
     from adlab.api import compare as make
 
     function, args = function_at(target, values)
-    asked = [name.strip() for name in peers.split(",") if name.strip()]
+    asked, tried = _names(peers), _names(schemes)
     with waiting("comparing"):
-        report = make(function, *args, peers="all" if asked == ["all"] else asked)
+        report = make(
+            function,
+            *args,
+            peers="all" if asked == ["all"] else asked,
+            schemes=FURTHER_SCHEMES if tried == ["all"] else tried,
+        )
     emit(report.render(fmt), output)
 
 
@@ -461,7 +482,7 @@ def figures(output: str) -> None:
 
 for command in (trace, draw, grad, jacobian, compare, check, graph, primitives, figures, sparsity):
     cli.add_command(command)
-for command in (*judges.commands(), *training.commands()):
+for command in (*judges.commands(), *training.commands(), *diagnosis.commands()):
     cli.add_command(command)
 
 

@@ -141,4 +141,3 @@ def _key(args: Sequence[Any]) -> tuple[Key | None, list[Any]]:
     except AdlabError:  # whoever traces says it with the name of the argument
         return None, []
     return (tree, tuple(type_of_leaf(leaf) for leaf in leaves)), leaves
-

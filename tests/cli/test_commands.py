@@ -520,3 +520,16 @@ def test_compare_asks_peers_and_says_who_is_not_installed(run, monkeypatch) -> N
         2,
         "adlab: There is no peer 'abacus'; the peers are autograd, jax, torch, casadi.\n",
     )
+
+
+def test_compare_adds_schemes_of_numerical_differentiation(run) -> None:
+    status, out, _ = run("compare", "x*sin(x)", "x=2", "--schemes", "all")
+    assert status == 0
+    assert [name for name in ("forward", "complex", "richardson") if f"numerical:{name} " in out] == [
+        "forward",
+        "complex",
+        "richardson",
+    ]
+    status, _, err = run("compare", "x*sin(x)", "x=2", "--schemes", "backward")
+    assert status == 2
+    assert err.startswith("adlab: There is no scheme 'backward'; the schemes are")

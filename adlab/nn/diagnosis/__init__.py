@@ -123,7 +123,7 @@ def diagnose(
     chosen = _chosen(checks)
     train = _samples(trainer, X, y)
     held = None if validation is None else _samples(trainer, *validation)
-    size = min(32 if batch_size is None else batch_size, len(train))
+    size = min(32, len(train)) if batch_size is None else batch_size
     case = Case(trainer, train, held, size, epochs)
     findings = tuple(_made(name, case) for name in chosen)
     looked = any(name in INSIDE for name in chosen) and isinstance(trainer.net, Sequential)
@@ -132,7 +132,7 @@ def diagnose(
             f"{trainer.net.name or trainer.net.kind} on {len(train)} samples",
             findings,
             layers.statistics(case) if looked else (),
-            case.sweep if "learning rate" in chosen else None,
+            case.sweep if any(f.check == "learning rate" and f.measured for f in findings) else None,
         )
     )
 

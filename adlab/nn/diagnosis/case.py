@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adlab.errors import InputError
+from adlab.nn.activations import Identity
 from adlab.nn.diagnosis.rates import FASTEST, SLOWEST, SWEPT, swept
+from adlab.nn.dropout import Dropout
 from adlab.nn.feed import Batch, Feed
 from adlab.nn.history import History
 from adlab.nn.inside import gradients_inside, slopes_inside, values_inside
@@ -68,8 +70,8 @@ class Case:
 
     @property
     def step(self) -> TrainingStep:
-        """Loss, optimiser and the rest of the recipe."""
-        return self.trainer.step
+        """Loss, optimiser and the rest of the recipe, by reverse mode: what the methods give is a check of its own."""
+        return replace(self.trainer.step, method="reverse", options={})
 
     @property
     def classes(self) -> int | None:
@@ -93,14 +95,14 @@ class Case:
 
     # ------------------------------------------------------------------------------------- runs of its own
 
-    def fresh(self, seed: int | None = None) -> Trainer:
-        """Return an untrained trainer of the same recipe, by reverse mode: what the methods give is a check of its own."""
+    def fresh(self) -> Trainer:
+        """Return an untrained trainer of the same recipe."""
         step, trainer = self.step, self.trainer
         return Trainer(
             self.net,
             step.loss,
             step.optimiser,
-            seed=trainer.seed if seed is None else seed,
+            seed=trainer.seed,
             regulariser=step.regulariser,
             clip=step.clip,
             dtype=trainer.dtype,
@@ -127,7 +129,9 @@ class Case:
         """
         params, state = self.start()
         memory, progress = optimiser.init(params), optimiser.schedule.start()
-        update = ShapedFunction(training_step(self.net, self.step.loss, optimiser, clip=self.step.clip))
+        update = ShapedFunction(
+            training_step(_without_dropout(self.net), self.step.loss, optimiser, clip=self.step.clip)
+        )
         found: list[float] = []
         for t in range(steps + 1):
             own = optimiser if rates is None else replace(optimiser, rate=rates[min(t, steps - 1)])
@@ -230,3 +234,10 @@ class Case:
             batch_size=self.batch_size,
             progress=False,
         )
+
+
+def _without_dropout(net: Layer) -> Layer:
+    """Return the network with layers that drop replaced by ones that do nothing."""
+    if not isinstance(net, Sequential):
+        return net
+    return net.replaced(lambda layer: Identity(name=layer.name) if isinstance(layer, Dropout) else layer)

@@ -158,14 +158,19 @@ def _kernels(case: Case, tree: Any) -> dict[str, NDArray[Any]]:
 
 
 def signs(case: Case) -> Finding:
-    """Look for units all of whose weight gradients have one sign: their weights can only grow, or shrink, together."""
+    """Look for units all of whose weight gradients have one sign, because all that comes in has one.
+
+    Their weights can only grow, or shrink, together.
+    """
     check, shares = "signs of gradients", {}
+    before = dict(zip(list(case.values)[1:], case.values.values(), strict=False))
     for name, gradient in _kernels(case, case.gradient).items():
-        if len(gradient) >= FEW_INPUTS:
+        one_signed = bool((before[name] >= 0).all() or (before[name] <= 0).all())
+        if len(gradient) >= FEW_INPUTS and one_signed:
             positive, negative = (gradient >= 0).all(axis=0), (gradient <= 0).all(axis=0)
             shares[name] = (positive | negative) & gradient.any(axis=0)
     if not shares:
-        return Finding(check, "skip", f"no layer has {FEW_INPUTS} inputs.")
+        return Finding(check, "pass", "What comes into each layer has both signs, or few inputs.")
     layer = max(shares, key=lambda name: float(shares[name].mean()))
     share = float(shares[layer].mean())
     reason = f"In {layer}, the weight gradients of {share:.0%} of units all have one sign."

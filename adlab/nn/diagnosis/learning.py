@@ -15,11 +15,11 @@ FAR, FARTHER = 1.5, 3.0
 """The loss at the start may be so many times that of knowing nothing before it is a warning, and an error."""
 
 SUSPICIOUS = 0.5
-STEPS = 300
+STEPS = 1000
 BY_HEART, CONVERGED, MOVING = 0.01, 0.1, 0.5
 """Shares of the loss at the start: an example known by heart, a mini-batch that converged, one that at least moves."""
 
-RESCUE = Adam(0.02)
+RESCUE = Adam(0.05)
 """Tried where the recipe's own optimiser gets nowhere, to tell its fault from the network's."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from adlab.errors import InputError
 from adlab.reports.diagnosis import RateSweep
 
 SLOWEST, FASTEST, SWEPT = 1e-6, 10.0, 85
@@ -33,6 +34,10 @@ def swept(rates: Sequence[float], losses: Sequence[float], own: float) -> RateSw
     1.0
     """
     finite = [loss for loss in losses[: len(rates)] if math.isfinite(loss)]
+    if not finite:
+        raise InputError(
+            "The loss is not finite before the first update, so no learning rate can be found; scale the inputs."
+        )
     kept, half = np.array(rates[: len(finite)]), SMOOTHED // 2
     smooth = np.convolve(np.pad(finite, half, "edge"), np.full(SMOOTHED, 1 / SMOOTHED), "valid")
     lowest = int(np.argmin(finite))

@@ -149,7 +149,11 @@ def _ranks(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> list[int]:
 
 
 def _pinned(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> tuple[set[int], set[int]]:
-    """Inputs for the first rank and results for the last, unless that is far from where they belong."""
+    """Inputs for the first rank and results for the last, unless that is far from where they belong.
+
+    An input that joins a computation under way, as the bias of a layer does, stands beside it: from the first rank its
+    only arrow would pass by the computation and cross its other inputs.
+    """
     sources: list[list[int]] = [[] for _ in nodes]
     targets: list[list[int]] = [[] for _ in nodes]
     for link in links:
@@ -161,6 +165,7 @@ def _pinned(nodes: tuple[Node, ...], links: tuple[Link, ...]) -> tuple[set[int],
         node
         for node, facts in enumerate(nodes)
         if facts.role == "input" and not facts.scope and not sources[node] and top - height[node] < REACH
+        if len(targets[node]) != 1 or not any(sources[other] for other in sources[targets[node][0]])
     }
     last = {
         node
