@@ -2,7 +2,8 @@
 
     taskset -c 0 python -m benchmarks.training
 
-Everything runs in double on one thread and starts from the same weights (scikit-learn draws its own). Before anything is
+Everything runs in double on one thread; PyTorch and JAX start from the same weights, adlab and scikit-learn draw their own.
+An epoch includes shuffling; tracing, compiling and the first epoch are left out, for every tool. Before anything is
 timed, the loss and the gradient of the first batch are checked against NumPy written by hand, and each tool that can is
 checked too; after it, the accuracy on samples set aside is shown. Best and median of the epochs after the first.
 """

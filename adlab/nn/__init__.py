@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from adlab.nn.arrays import Dataset, one_hot
     from adlab.nn.callbacks import Callback, Progress, TensorBoard
     from adlab.nn.clipping import ClipNorm, ClipValue
-    from adlab.nn.diagnosis import decompose_error, diagnose
+    from adlab.nn.diagnosis import decompose_error, diagnose, trace_weight
     from adlab.nn.dropout import Dropout, monte_carlo
     from adlab.nn.estimators import MLPClassifier, MLPRegressor
     from adlab.nn.full_batch import minimise
@@ -76,7 +76,7 @@ _HOMES = {
     "trainer": "Trainer",
     "activations": "ELU Identity LeakyReLU Maxout PReLU ReLU SReLU Sigmoid Softmax Tanh",
     "clipping": "ClipNorm ClipValue",
-    "diagnosis": "decompose_error diagnose",
+    "diagnosis": "decompose_error diagnose trace_weight",
     "dropout": "Dropout monte_carlo",
     "full_batch": "minimise",
     "initialisers": "Constant He Normal Xavier Zeros",

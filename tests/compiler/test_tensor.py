@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from compile.tensor_graphs import random_graph
-from compile.tensor_runs import Native, assert_same, check, interpreted
+from compiler.tensor_graphs import random_graph
+from compiler.tensor_runs import Native, assert_same, check, interpreted
 from contracts.applications import APPLICATIONS
 from contracts.graphs import gradient_graph, one_node
 

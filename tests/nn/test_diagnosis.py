@@ -310,3 +310,18 @@ def test_a_loss_that_is_not_finite_is_a_finding() -> None:
         shown = diagnose(trainer, 1e200 * TRAIN.X, np.column_stack([TRAIN.y, TRAIN.y]), checks=checks)
     assert [finding.verdict for finding in shown.findings] == ["fail", "fail"]
     assert shown.sweep is None
+
+
+def test_adjoint_of_a_weight_at_a_step_is_the_gradient_of_that_step() -> None:
+    X, y = np.array([[1.0], [2.0]]), np.array([[0.0], [1.0]])
+    trainer = nn.Trainer(nn.Sequential(nn.Linear(1, 1)), "squared_error", nn.SGD(0.1))
+    for _ in range(2):
+        trainer.update(X, y)
+    shown = nn.trace_weight(trainer, X, y, "linear1.W", step=2, batch_size=2)
+    gradient = trainer.step.gradient(trainer.params, trainer.state, X, y)[1]["linear1"]["W"]
+    last = json.loads(shown.to_json())["rows"][-1]
+    assert last["value"] == trainer.params["linear1"]["W"].tolist()
+    adjoint = last["adjoint"]["value"]
+    np.testing.assert_allclose(adjoint, gradient, rtol=1e-12)
+    with pytest.raises(InputError, match=r"There is no weight 'W'; there are linear1\.W"):
+        nn.trace_weight(trainer, X, y, "W")

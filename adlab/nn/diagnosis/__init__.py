@@ -22,13 +22,14 @@ from adlab.nn.diagnosis import gap, gradients, layers, learning, samples, seeds,
 from adlab.nn.diagnosis.case import Case, Samples
 from adlab.nn.diagnosis.decomposition import decompose_error
 from adlab.nn.diagnosis.gap import gap_verdict
+from adlab.nn.diagnosis.tracing import trace_weight
 from adlab.nn.losses import BinaryCrossEntropy, Classification
 from adlab.nn.sequential import Sequential
 from adlab.nn.trainer import Trainer
 from adlab.render.diagnosis import ShownDiagnosis
 from adlab.reports.diagnosis import Diagnosis, Finding
 
-__all__ = ["CHECKS", "Case", "decompose_error", "diagnose", "gap_verdict"]
+__all__ = ["CHECKS", "Case", "decompose_error", "diagnose", "gap_verdict", "trace_weight"]
 
 CHECKS: Mapping[str, Callable[[Case], Finding]] = MappingProxyType(
     {

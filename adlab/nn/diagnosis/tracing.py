@@ -10,13 +10,14 @@ from adlab.ir.tree import flatten, unflatten
 from adlab.nn.feed import Feed
 from adlab.nn.trainer import Trainer
 from adlab.nn.trees import names_of
+from adlab.render.trace import ShownTrace
 
 __all__ = ["trace_weight"]
 
 
 def trace_weight(
     trainer: Trainer, X: Any, y: Any, weight: str, *, step: int = 0, batch_size: int = 32, **options: Any
-) -> Any:
+) -> ShownTrace:
     """Return the reverse-mode trace of the loss by one array of weights, at a step of training from the seed.
 
     Parameters
