@@ -180,7 +180,8 @@ def _circles(graph: Graph, homes: Sequence[int]) -> list[int]:
     targets, sources = np.array(homes)[np.array(uses).T]
     ones = np.ones(len(uses), np.int8)
     matrix = coo_array((ones, (sources, targets)), shape=(len(graph), len(graph))).tocsr()
-    return connected_components(matrix, connection="strong")[1].tolist()
+    circles: list[int] = connected_components(matrix, connection="strong")[1].tolist()
+    return circles
 
 
 def _split(graph: Graph, groups: list[Group], circles: Sequence[int], homes: Sequence[int]) -> list[Group]:
