@@ -33,7 +33,7 @@ _serial = itertools.count()  # a later recorder is an inner one; nothing but thi
 
 _DATA = (np.ndarray, np.generic)
 
-VIEWS = frozenset(("index", "reshape", "transpose", "broadcast_to", "stop_gradient"))
+VIEWS = frozenset(TABLE[name] for name in ("index", "reshape", "transpose", "broadcast_to", "stop_gradient"))
 """Rows whose results share memory with their operand in NumPy, or may."""
 
 INDEX, STACK, CAST = TABLE["index"], TABLE["stack"], TABLE["cast"]
@@ -101,7 +101,7 @@ class Recorder(Builder):
         if primitive.rule is not None and self.type_of(operands[0]).dtype is BOOL:
             primitive, operands = self._arithmetic_of_truth(primitive, operands)
         made = Traced(self, self.apply(primitive, operands, params))
-        if primitive.name in VIEWS and self.type_of(made.index).shape:
+        if primitive in VIEWS and self.type_of(made.index).shape:
             made._part_of = xs[0]
         return made
 
