@@ -63,7 +63,7 @@ class Stats:
     nodes, operations : int
         Operations of the graph as given, and as compiled.
     seconds : dict
-        Seconds by stage: simplify, lower, generate, link.
+        Seconds by stage: lower (graph passes included), generate, link.
     object_bytes, work_bytes : int
         Size of the machine code and of its scratch memory.
     kept : bool
@@ -198,7 +198,11 @@ def _size(graph: Graph) -> int:
 
 
 def _key(graph: Graph, donated: Mapping[int, int] | None) -> str:
-    """Return the name under which a graph's code is kept; empty if it is too small, or has rows of the user's."""
+    """Return the name under which a graph's code is kept; empty if it is not to be kept.
+
+    Small scalar graphs compile faster than a disk reads. Rows outside the table, the user's, loops and calls, hold what
+    their names and parameters do not tell apart.
+    """
     if len(graph) < disk.SMALLEST and _all_scalar(graph):
         return ""
     if not all(TABLE.get(row.name) is row for row in set(graph.primitives)):
@@ -279,7 +283,7 @@ def slow_path(graph: Graph, built: _Built, table: np.ndarray[Any, Any]) -> Calla
 
     Scratch memory is its own, so it may run in several threads at once.
     """
-    run, types = run_function(built.code.addresses["run"]), graph.input_types
+    run, types = run_function(built, table), graph.input_types
 
     def native(*args: Any) -> Any:
         leaves = flatten_args(graph, args)
@@ -289,8 +293,7 @@ def slow_path(graph: Graph, built: _Built, table: np.ndarray[Any, Any]) -> Calla
         made = [np.empty(type.shape, type.dtype) for type in graph.output_types]
         for k, j in built.donated.items():
             made[k] = given[j] = given[j].copy()
-        work = aligned(built.work_bytes)
-        if run(pointers([*given, *made]), work.ctypes.data, table.ctypes.data):
+        if run([*given, *made]):
             return call_graph(graph, args)
         for k, j in built.donated.items():
             made[k] = _given_back(leaves[j], made[k])
@@ -307,9 +310,16 @@ def _given_back(argument: Any, result: np.ndarray[Any, Any]) -> Any:
     return result
 
 
-def run_function(address: int) -> Callable[..., int]:
-    """Return ``run`` at an address as a function of three pointers; it lets other threads run."""
-    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
+def run_function(built: _Built, table: np.ndarray[Any, Any]) -> Callable[[Sequence[Any]], int]:
+    """Return ``run`` as a function of the inputs and outputs, contiguous arrays; it lets other threads run."""
+    kinds = (ctypes.c_void_p,) * 3
+    run = ctypes.CFUNCTYPE(ctypes.c_int, *kinds)(built.code.addresses["run"])
+
+    def function(arrays: Sequence[Any]) -> int:
+        work = aligned(built.work_bytes)
+        return int(run(pointers(arrays), work.ctypes.data, table.ctypes.data))
+
+    return function
 
 
 # ------------------------------------------------------------------------------------------- what users get
@@ -453,13 +463,12 @@ def _in_parts(graph: Graph) -> Plain:
 
 def _of_arrays(graph: Graph, built: _Built) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """Return code as a function of a list of contiguous arrays."""
-    run, table = run_function(built.code.addresses["run"]), run_table(built.table, built.literals)
+    run = run_function(built, run_table(built.table, built.literals))
     types = graph.output_types
 
     def function(given: Sequence[np.ndarray[Any, Any]]) -> Sequence[np.ndarray[Any, Any]]:
         made = [np.empty(type.shape, type.dtype) for type in types]
-        work = aligned(built.work_bytes)
-        run(pointers([*given, *made]), work.ctypes.data, table.ctypes.data)
+        run([*given, *made])
         return made
 
     return function
